@@ -1,0 +1,2 @@
+//! sled beside raw sled.
+fn main() {}

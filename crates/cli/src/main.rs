@@ -1,0 +1,2 @@
+//! The binary `tokenkeep`.
+fn main() {}

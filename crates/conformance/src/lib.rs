@@ -1,0 +1,1 @@
+//! The conformance suite for token stores: one named test a rule.

@@ -1,0 +1,1 @@
+//! Opaque tokens on any store: chosen by a URL, issued, validated, revoked and flushed.

@@ -1,0 +1,1 @@
+//! A token store of one file, written against the public API alone.
