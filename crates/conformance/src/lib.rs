@@ -1,1 +1,22 @@
-//! The conformance suite for token stores: one named test a rule.
+#![doc = include_str!("../README.md")]
+
+mod backend;
+mod case;
+mod cases;
+mod check;
+mod context;
+mod digest;
+mod harness;
+mod report;
+mod runner;
+mod suite;
+
+pub use backend::{Backend, Owned, Store, from_fn};
+pub use case::{CaseInfo, Level};
+pub use report::{CaseReport, Outcome, Report};
+pub use suite::{RunOptions, Suite};
+
+/// Every case of the suite, in the order in which a report has them.
+pub fn cases() -> impl Iterator<Item = CaseInfo> {
+    cases::all().map(|case| case.info)
+}
