@@ -1,1 +1,30 @@
-//! Opaque tokens on any store: chosen by a URL, issued, validated, revoked and flushed.
+#![doc = include_str!("../README.md")]
+
+mod builtin;
+mod configuration;
+mod configuration_layers;
+mod digest;
+mod durations;
+mod manager;
+mod mint;
+mod options;
+mod registry;
+mod request;
+mod revocations;
+mod url;
+mod url_options;
+
+pub use configuration::{Config, DigestConfig, StoreConfig};
+pub use digest::TokenDigest;
+pub use manager::TokenManager;
+pub use options::{ManagerOptions, RevocationListOptions, TokenOptions};
+pub use registry::{Registry, StoreFactory};
+pub use request::{Expiry, IssueRequest, Issued, RotateOutcome, RotateRequest};
+pub use tokenkeep_core::*;
+pub use url::StoreUrl;
+pub use url_options::UrlOptions;
+
+/// A fault in the configuration, in words that hold no secret.
+fn config_error(problem: impl Into<std::borrow::Cow<'static, str>>) -> Error {
+    Error::new(ErrorKind::Config, problem)
+}

@@ -1,0 +1,29 @@
+//! The backends that are compiled in: the one place with feature conditions.
+
+use std::sync::Arc;
+
+use crate::{Clock, Limits, MemoryDriver, Result, StoreFactory, StoreUrl, TokenDriver, UrlOptions};
+
+/// Every compiled-in backend with its scheme.
+pub(crate) fn factories() -> Vec<(&'static str, Arc<dyn StoreFactory>)> {
+    vec![("memory", Arc::new(open_memory))]
+}
+
+async fn open_memory(url: StoreUrl, clock: Arc<dyn Clock>) -> Result<Arc<dyn TokenDriver>> {
+    if !url.rest().is_empty() {
+        return Err(url.fault("takes no path"));
+    }
+    let mut options = url.options();
+    let limits = take_limits(&mut options)?;
+    options.finish()?;
+    Ok(Arc::new(MemoryDriver::with_limits(clock, limits)))
+}
+
+/// The limits that every backend takes from its URL.
+fn take_limits(options: &mut UrlOptions) -> Result<Limits> {
+    let mut limits = Limits::default();
+    if let Some(bytes) = options.integer("max_data_len")? {
+        limits.max_data_len = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    Ok(limits)
+}

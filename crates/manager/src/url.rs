@@ -1,0 +1,269 @@
+//! The URL that selects and configures a store.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use percent_encoding::percent_decode_str;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use zeroize::Zeroizing;
+
+use crate::{Error, Result, UrlOptions, config_error};
+
+/// What stands in the place of a password wherever a URL is shown.
+const MASK: &str = "***";
+
+/// Selects and configures a store: `scheme:rest?option=value&option=value`.
+///
+/// # Behavior
+///
+/// - Everything after the scheme is percent-encoded where it has to be; `+` is a plus. `#`, control
+///   characters and, after the `?`, `@` have to be encoded, so that no part of a password is ever
+///   taken for something else.
+/// - A password (`//user:password@host`, or an option whose name says so) shows as `***` in
+///   `Display`, `Debug` and serialised form, and never in an error.
+/// - The scheme is shown and compared in lower case.
+///
+/// # Examples
+///
+/// ```
+/// use tokenkeep::StoreUrl;
+///
+/// let url: StoreUrl = "postgres://ada:s3cret@db/tokens?pool_size=4".parse()?;
+/// assert_eq!(url.scheme(), "postgres");
+/// assert_eq!(url.to_string(), "postgres://ada:***@db/tokens?pool_size=4");
+/// # Ok::<(), tokenkeep::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct StoreUrl {
+    scheme: String,
+    rest: Zeroizing<String>,
+    /// In the order given, values still percent-encoded.
+    options: Vec<(String, Zeroizing<String>)>,
+}
+
+impl StoreUrl {
+    /// The store of a program that was told nothing: `sled:./tokenkeep-data`.
+    pub(crate) fn default_store() -> Self {
+        Self {
+            scheme: "sled".to_owned(),
+            rest: Zeroizing::new("./tokenkeep-data".to_owned()),
+            options: Vec::new(),
+        }
+    }
+
+    /// The scheme, which names the backend, in lower case.
+    #[must_use]
+    pub fn scheme(&self) -> &str {
+        &self.scheme
+    }
+
+    /// What stands between the scheme's `:` and the `?`, as it was given. May hold a password.
+    #[must_use]
+    pub fn rest(&self) -> &str {
+        &self.rest
+    }
+
+    /// The file or folder that the URL names, with percent-encoding undone.
+    ///
+    /// `sled:a/b` and `sled:./a/b` are relative, `sled:/a/b` and `sled:///a/b` absolute.
+    ///
+    /// # Errors
+    ///
+    /// `Config` if there is no path, or a host before it.
+    pub fn path(&self) -> Result<PathBuf> {
+        let path = match self.rest.strip_prefix("//") {
+            Some(absolute) if absolute.starts_with('/') => absolute,
+            Some(_) => {
+                let problem = "names a host where only a path is possible; an absolute path has one \
+                               slash or three";
+                return Err(self.fault(problem));
+            }
+            None => &self.rest,
+        };
+        if path.is_empty() {
+            return Err(self.fault("names no path"));
+        }
+        Ok(PathBuf::from(decode(path)?.as_str()))
+    }
+
+    /// The options, for a factory to take one by one.
+    pub fn options(&self) -> UrlOptions {
+        let options = self.options.iter();
+        UrlOptions::new(
+            &self.scheme,
+            options
+                .map(|(name, value)| (name.clone(), decode(value).unwrap_or_default()))
+                .collect(),
+        )
+    }
+
+    /// Tells whether the URL holds a password.
+    #[must_use]
+    pub fn has_password(&self) -> bool {
+        self.password().is_some() || self.options.iter().any(|(name, _)| is_secret(name))
+    }
+
+    /// An error about this URL that names its scheme.
+    pub(crate) fn fault(&self, problem: impl fmt::Display) -> Error {
+        config_error(format!("store URL `{}:` {problem}", self.scheme))
+    }
+
+    /// Where the password lies in `rest`.
+    ///
+    /// Up to the last `@` and not the first, so that a password that was left unencoded is masked
+    /// whole.
+    fn password(&self) -> Option<std::ops::Range<usize>> {
+        let end = self.rest.rfind('@')?;
+        let user = self.rest.get(..end)?.strip_prefix("//")?;
+        let start = "//".len() + user.find(':')? + 1;
+        (start < end).then_some(start..end)
+    }
+}
+
+impl FromStr for StoreUrl {
+    type Err = Error;
+
+    /// `Config` for anything of another shape; the message shows no part that may be a password.
+    fn from_str(text: &str) -> Result<Self> {
+        let fault = |problem: &str| config_error(format!("store URL {problem}"));
+        if text.chars().any(char::is_control) {
+            return Err(fault("contains a control character"));
+        }
+        if text.contains('#') {
+            return Err(fault("contains a `#`, which has to be written %23"));
+        }
+        let (scheme, after) = text
+            .split_once(':')
+            .ok_or_else(|| fault("has no scheme; it looks like sled:./tokenkeep-data"))?;
+        let scheme = scheme.to_ascii_lowercase();
+        if !is_scheme(&scheme) {
+            return Err(fault(
+                "has a scheme that is not a letter followed by letters, digits, `+`, `-` or `.`",
+            ));
+        }
+        let (rest, query) = after.split_once('?').unwrap_or((after, ""));
+        decode(rest)?;
+        Ok(Self {
+            scheme,
+            rest: Zeroizing::new(rest.to_owned()),
+            options: parse_options(query)?,
+        })
+    }
+}
+
+impl fmt::Display for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:", self.scheme)?;
+        match self.password() {
+            Some(at) => write!(
+                f,
+                "{}{MASK}{}",
+                &self.rest[..at.start],
+                &self.rest[at.end..]
+            )?,
+            None => f.write_str(&self.rest)?,
+        }
+        for (index, (name, value)) in self.options.iter().enumerate() {
+            let mark = if index == 0 { '?' } else { '&' };
+            let value = if is_secret(name) { MASK } else { value };
+            write!(f, "{mark}{name}={value}")?;
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Debug for StoreUrl {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "StoreUrl({self})")
+    }
+}
+
+impl Serialize for StoreUrl {
+    /// The password is masked.
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for StoreUrl {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = Zeroizing::new(String::deserialize(deserializer)?);
+        text.parse()
+            .map_err(|error: Error| serde::de::Error::custom(error.message()))
+    }
+}
+
+/// A lower-case letter, then lower-case letters, digits, `+`, `-` and `.`.
+pub(crate) fn is_scheme(text: &str) -> bool {
+    let inner = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'+' | b'-' | b'.');
+    text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(inner)
+}
+
+/// Tells whether an option holds a secret by its name.
+pub(crate) fn is_secret(name: &str) -> bool {
+    ["pass", "secret", "token"]
+        .iter()
+        .any(|part| name.contains(part))
+}
+
+fn parse_options(query: &str) -> Result<Vec<(String, Zeroizing<String>)>> {
+    if query.is_empty() {
+        return Ok(Vec::new());
+    }
+    if query.contains('@') {
+        let problem = "store URL has an `@` among its options, which has to be written %40; if it ends \
+                       a password, that password holds a `?`, to be written %3F";
+        return Err(config_error(problem));
+    }
+    let mut options: Vec<(String, Zeroizing<String>)> = Vec::new();
+    for option in query.split('&') {
+        // What stands there may be a piece of a password and is not shown.
+        let (name, value) = option
+            .split_once('=')
+            .filter(|(name, _)| is_option_name(name))
+            .ok_or_else(|| {
+                config_error("store URL has an option that is not of the form name=value")
+            })?;
+        if value.is_empty() {
+            return Err(config_error(format!(
+                "store URL: option `{name}` has no value"
+            )));
+        }
+        if options.iter().any(|(other, _)| other == name) {
+            return Err(config_error(format!(
+                "store URL: option `{name}` stands twice"
+            )));
+        }
+        decode(value)?;
+        options.push((name.to_owned(), Zeroizing::new(value.to_owned())));
+    }
+    Ok(options)
+}
+
+fn is_option_name(text: &str) -> bool {
+    let inner = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
+    !text.is_empty() && text.bytes().all(inner)
+}
+
+/// Undoes percent-encoding; refuses a `%` without two hexadecimal digits, and what is not UTF-8.
+fn decode(text: &str) -> Result<Zeroizing<String>> {
+    let fault = || config_error("store URL has a `%` that does not begin a percent-encoded letter");
+    let mut parts = text.split('%');
+    parts.next();
+    let is_hex = |part: &str| {
+        let digits = part.as_bytes().get(..2);
+        digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
+    };
+    if !parts.all(is_hex) {
+        return Err(fault());
+    }
+    let text = percent_decode_str(text)
+        .decode_utf8()
+        .map_err(|_| fault())?;
+    if text.contains('\0') {
+        return Err(config_error("store URL contains a NUL"));
+    }
+    Ok(Zeroizing::new(Cow::into_owned(text)))
+}
