@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use percent_encoding::percent_decode_str;
+use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_encode};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
@@ -13,6 +13,9 @@ use crate::{Error, Result, UrlOptions, config_error};
 
 /// What stands in the place of a password wherever a URL is shown.
 const MASK: &str = "***";
+
+/// What would be taken for a part of the URL's own form where a path or a value stands.
+const RESERVED: &AsciiSet = &CONTROLS.add(b'#').add(b'?').add(b'%').add(b'&').add(b'@');
 
 /// Selects and configures a store: `scheme:rest?option=value&option=value`.
 ///
@@ -97,6 +100,53 @@ impl StoreUrl {
                 .map(|(name, value)| (name.clone(), decode(value).unwrap_or_default()))
                 .collect(),
         )
+    }
+
+    /// The same URL for another file or folder.
+    ///
+    /// # Examples
+    ///
+    /// ```
+    /// use std::path::Path;
+    /// use tokenkeep::StoreUrl;
+    ///
+    /// let url: StoreUrl = "sled:here?namespace=a".parse()?;
+    /// let url = url.with_path(Path::new("/100%/a?b"))?.with_option("namespace", "b&c")?;
+    /// assert_eq!(url.to_string(), "sled:/100%25/a%3Fb?namespace=b%26c");
+    /// assert_eq!(url.path()?, Path::new("/100%/a?b"));
+    /// assert_eq!(url.options().text("namespace").as_deref().map(String::as_str), Some("b&c"));
+    /// # Ok::<(), tokenkeep::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// `Config` if the path is empty, not UTF-8, or contains a control character.
+    pub fn with_path(mut self, path: &Path) -> Result<Self> {
+        let text = path
+            .to_str()
+            .filter(|text| !text.is_empty() && !text.chars().any(char::is_control))
+            .ok_or_else(|| self.fault("cannot name this path: it is empty or no plain text"))?;
+        // Two slashes at the beginning would be read as a host's.
+        let host = if text.starts_with("//") { "//" } else { "" };
+        self.rest = Zeroizing::new(format!("{host}{}", utf8_percent_encode(text, RESERVED)));
+        Ok(self)
+    }
+
+    /// The same URL with this option set, in the place of any earlier value.
+    ///
+    /// # Errors
+    ///
+    /// `Config` if the name is not of lower-case letters, digits, `_` and `-`, or the value is empty.
+    pub fn with_option(mut self, name: &str, value: &str) -> Result<Self> {
+        if !is_option_name(name) || value.is_empty() {
+            return Err(self.fault(format_args!(
+                "cannot have an option `{name}` with this value"
+            )));
+        }
+        let value = Zeroizing::new(utf8_percent_encode(value, RESERVED).to_string());
+        self.options.retain(|(other, _)| other != name);
+        self.options.push((name.to_owned(), value));
+        Ok(self)
     }
 
     /// Tells whether the URL holds a password.
