@@ -1,0 +1,14 @@
+//! What all benchmarks share: the tokens, the closed loops, and how figures are told.
+//!
+//! Machines are noisy, so no figure here is a verdict by itself: ours and the raw engine take turns
+//! within one run, and what counts is the ratio of their medians.
+
+mod figures;
+mod loops;
+mod machine;
+mod tokens;
+
+pub use figures::{Cell, median, ratio, table};
+pub use loops::{Work, callers, threads};
+pub use machine::{disk_bytes, resident_bytes};
+pub use tokens::Tokens;
