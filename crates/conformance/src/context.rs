@@ -77,6 +77,25 @@ impl Context {
         Ok(record.with_data(format!("data of {audit_id}")))
     }
 
+    /// A record like [`record`](Self::record) makes, with a value at every anchor: `user-TAG`,
+    /// `tenant-TAG` and so on.
+    pub(crate) fn full_record(&self, tag: &str) -> Check<TokenRecord> {
+        let record = self.record(&format!("user-{tag}"))?;
+        Ok(record
+            .with_tenant(&format!("tenant-{tag}"))?
+            .with_domain(&format!("domain-{tag}"))?
+            .with_trust(&format!("trust-{tag}"))?
+            .with_consumer(&format!("consumer-{tag}"))?
+            .with_audit_chain(&format!("chain-{tag}"))?)
+    }
+
+    /// Stores a record like [`full_record`](Self::full_record) makes.
+    pub(crate) async fn stored_full(&self, tag: &str) -> Check<TokenRecord> {
+        let record = self.full_record(tag)?;
+        self.driver().create(record.clone()).await?;
+        Ok(record)
+    }
+
     /// Stores a record like [`record`](Self::record) makes.
     pub(crate) async fn stored(&self, user: &str) -> Check<TokenRecord> {
         let record = self.record(user)?;

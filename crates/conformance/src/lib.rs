@@ -7,6 +7,7 @@ mod check;
 mod context;
 mod digest;
 mod harness;
+mod probe;
 mod report;
 mod runner;
 mod suite;

@@ -1,16 +1,29 @@
 //! All cases, one file a topic. Each file ends with its own list; this is the list of the lists.
 
+mod concurrency;
 mod create;
 mod cursors;
+mod delete;
+mod delete_tokens;
 mod expiry;
+mod filters;
+mod list;
 
 use crate::case::Case;
 
-const FILES: &[&[Case]] = &[create::CASES, expiry::CASES, cursors::CASES];
+const FILES: &[&[Case]] = &[
+    create::CASES,
+    delete::CASES,
+    delete_tokens::CASES,
+    filters::CASES,
+    list::CASES,
+    expiry::CASES,
+    cursors::CASES,
+];
 
 /// Every case of the suite, in the order in which they are listed.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
-    FILES.iter().copied().flatten()
+    FILES.iter().chain(concurrency::FILES).copied().flatten()
 }
 
 #[cfg(test)]
