@@ -10,8 +10,8 @@ use zeroize::Zeroizing;
 
 use crate::configuration_layers::{self as layers, Environment};
 use crate::{
-    Error, ErrorKind, ManagerOptions, Result, RevocationListOptions, StoreUrl, TokenDigest,
-    TokenOptions, config_error,
+    Error, ErrorKind, FlushOptions, ManagerOptions, Result, RevocationListOptions, StoreUrl,
+    TokenDigest, TokenOptions, config_error,
 };
 
 /// The configuration: one TOML file, then the environment, which overrides it.
@@ -49,6 +49,8 @@ pub struct Config {
     pub digest: DigestConfig,
     /// How the list of revoked tokens is cached.
     pub revocation_list: RevocationListOptions,
+    /// How expired tokens are removed in the background.
+    pub flush: FlushOptions,
 }
 
 /// Where tokens are kept.
@@ -112,6 +114,7 @@ impl Config {
             config.store.url = read_url(file)?;
         }
         config.token.check()?;
+        config.flush.check()?;
         Ok(config)
     }
 

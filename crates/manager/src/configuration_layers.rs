@@ -62,24 +62,12 @@ pub(crate) fn read(path: Option<&Path>, environment: &Environment) -> Result<Con
     let mut builder = Builder::default();
     let mut config = Config::default();
     if let Some(path) = path {
-        let text = read_file(path)?;
-        let place = path.display().to_string();
-        builder = builder.add_source(File::from_str(&text, FileFormat::Toml));
-        config = parse(&builder).map_err(|fault| config_error(format!("{place}: {fault}")))?;
-        if config.store.url.has_password() {
-            let problem = "store.url holds a password; name a file that holds the URL in \
-                           store.url_file, or set TOKENKEEP_STORE__URL";
-            return Err(config_error(format!("{place}: {problem}")));
-        }
+        builder = builder.add_source(File::from_str(&read_file(path)?, FileFormat::Toml));
+        config = parse(&builder)
+            .and_then(|config| check_file(&builder, config))
+            .map_err(|fault| config_error(format!("{}: {fault}", path.display())))?;
     }
-    if environment.sets("store.url") || environment.sets("store.url_file") {
-        if environment.sets("store.url") && environment.sets("store.url_file") {
-            let problem = "TOKENKEEP_STORE__URL and TOKENKEEP_STORE__URL_FILE are both set";
-            return Err(config_error(problem));
-        }
-        // The two say the same thing: one in the environment overrides either in the file.
-        builder = set(builder, "store.url_file", ValueKind::Nil)?;
-    }
+    builder = let_either_url_override_both(builder, environment)?;
     for variable in &environment.0 {
         let blame = |fault: String| {
             config_error(format!("environment variable {}: {fault}", variable.name))
@@ -92,10 +80,37 @@ pub(crate) fn read(path: Option<&Path>, environment: &Environment) -> Result<Con
     Ok(config)
 }
 
-fn set(builder: Builder, key: &str, value: ValueKind) -> Result<Builder> {
-    builder
-        .set_override(key, value)
-        .map_err(|fault| config_error(explain(&fault)))
+/// What is not allowed in the file, though it is elsewhere.
+fn check_file(builder: &Builder, config: Config) -> Result<Config, String> {
+    if config.store.url.has_password() {
+        return Err(
+            "store.url holds a password; name a file that holds the URL in \
+                    store.url_file, or set TOKENKEEP_STORE__URL"
+                .to_owned(),
+        );
+    }
+    let built = builder.build_cloned().map_err(|fault| explain(&fault))?;
+    if config.store.url_file.is_some() && built.get_string("store.url").is_ok() {
+        return Err("store.url and store.url_file are both given".to_owned());
+    }
+    Ok(config)
+}
+
+/// The two say the same thing, so one in the environment overrides either in the file.
+fn let_either_url_override_both(builder: Builder, environment: &Environment) -> Result<Builder> {
+    match (
+        environment.sets("store.url"),
+        environment.sets("store.url_file"),
+    ) {
+        (true, true) => Err(config_error(
+            "TOKENKEEP_STORE__URL and TOKENKEEP_STORE__URL_FILE are both set",
+        )),
+        // A file, where one is named, is what counts: it has to be forgotten, a URL has not.
+        (true, false) => builder
+            .set_override("store.url_file", ValueKind::Nil)
+            .map_err(|fault| config_error(explain(&fault))),
+        (false, _) => Ok(builder),
+    }
 }
 
 /// The text of a file that is TOML.
@@ -117,16 +132,13 @@ fn read_file(path: &Path) -> Result<String> {
     Ok(text)
 }
 
-fn parse(builder: &Builder) -> std::result::Result<Config, String> {
+fn parse(builder: &Builder) -> Result<Config, String> {
     let built = builder.build_cloned().map_err(|fault| explain(&fault))?;
     let is_section = |value: &config::Value| matches!(value.kind, ValueKind::Table(_));
     if let ValueKind::Table(root) = &built.cache.kind
         && let Some((key, _)) = root.iter().find(|(_, value)| !is_section(value))
     {
         return Err(format!("{key} is not a section"));
-    }
-    if built.get_string("store.url").is_ok() && built.get_string("store.url_file").is_ok() {
-        return Err("store.url and store.url_file are both given".to_owned());
     }
     built.try_deserialize().map_err(|fault| explain(&fault))
 }

@@ -5,6 +5,9 @@ mod configuration;
 mod configuration_layers;
 mod digest;
 mod durations;
+mod flush;
+mod flush_metrics;
+mod flush_options;
 mod manager;
 mod mint;
 mod options;
@@ -16,6 +19,8 @@ mod url_options;
 
 pub use configuration::{Config, DigestConfig, StoreConfig};
 pub use digest::TokenDigest;
+pub use flush::{FlushStatus, FlushTask, Flusher};
+pub use flush_options::FlushOptions;
 pub use manager::TokenManager;
 pub use options::{ManagerOptions, RevocationListOptions, TokenOptions};
 pub use registry::{Registry, StoreFactory};

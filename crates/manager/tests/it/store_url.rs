@@ -1,0 +1,177 @@
+use std::path::Path;
+use std::time::Duration;
+
+use tokenkeep::{ErrorKind, StoreUrl};
+
+use crate::support::failure;
+
+fn url(text: &str) -> StoreUrl {
+    text.parse().unwrap()
+}
+
+#[test]
+fn good_urls_and_how_they_are_shown() {
+    let table = [
+        // URL, scheme, rest, shown
+        ("memory:", "memory", "", "memory:"),
+        ("MEMORY:", "memory", "", "memory:"),
+        ("memory:?", "memory", "", "memory:"),
+        ("sled:./data", "sled", "./data", "sled:./data"),
+        ("sled:a b", "sled", "a b", "sled:a b"),
+        (
+            "sled:x?timeout=5s&namespace=a%26b",
+            "sled",
+            "x",
+            "sled:x?timeout=5s&namespace=a%26b",
+        ),
+        (
+            "redis+cluster://h:1,h:2/0",
+            "redis+cluster",
+            "//h:1,h:2/0",
+            "redis+cluster://h:1,h:2/0",
+        ),
+        ("mysql://ada@h/d", "mysql", "//ada@h/d", "mysql://ada@h/d"),
+        (
+            "mysql://ada:@h/d",
+            "mysql",
+            "//ada:@h/d",
+            "mysql://ada:@h/d",
+        ),
+        (
+            "mysql://ada:pw@h/d",
+            "mysql",
+            "//ada:pw@h/d",
+            "mysql://ada:***@h/d",
+        ),
+        ("redis://:pw@h", "redis", "//:pw@h", "redis://:***@h"),
+        (
+            "mysql://ada:p/w:p@w@h:3306/d",
+            "mysql",
+            "//ada:p/w:p@w@h:3306/d",
+            "mysql://ada:***@h:3306/d",
+        ),
+        (
+            "redis://h?password=pw&sentinel_password=pw&x=pw",
+            "redis",
+            "//h",
+            "redis://h?password=***&sentinel_password=***&x=pw",
+        ),
+    ];
+    for (text, scheme, rest, shown) in table {
+        let url = url(text);
+        assert_eq!((url.scheme(), url.rest()), (scheme, rest), "{text}");
+        assert_eq!(url.to_string(), shown);
+        assert_eq!(format!("{url:?}"), format!("StoreUrl({shown})"));
+        assert_eq!(url.has_password(), shown.contains("***"), "{text}");
+    }
+}
+
+#[test]
+fn bad_urls_and_what_is_wrong_with_them() {
+    let table = [
+        ("", "has no scheme"),
+        ("./tokenkeep-data", "has no scheme"),
+        (":x", "has a scheme that is not"),
+        ("1x:y", "has a scheme that is not"),
+        ("s_l:y", "has a scheme that is not"),
+        ("sled:x\n", "control character"),
+        ("sled:x#y", "`#`"),
+        ("sled:%zz", "`%`"),
+        ("sled:x%4", "`%`"),
+        ("sled:%ff", "`%`"),
+        ("sled:a%00b", "NUL"),
+        ("sled:x?namespace=%", "`%`"),
+        ("sled:x?namespace", "name=value"),
+        ("sled:x?=a", "name=value"),
+        ("sled:x?a=1&&b=2", "name=value"),
+        ("sled:x?Name=1", "name=value"),
+        ("sled:x?namespace=", "option `namespace` has no value"),
+        ("sled:x?a=1&b=2&a=1", "option `a` stands twice"),
+        ("mysql://ada:s3c?r=et@h", "`@`"),
+        ("mysql://ada:s3c?ret", "name=value"),
+    ];
+    for (text, wrong) in table {
+        let (kind, message) = failure(text.parse::<StoreUrl>());
+        assert_eq!(kind, ErrorKind::Config, "{text}");
+        assert!(message.contains(wrong), "{text}: {message}");
+        assert!(
+            !message.contains("s3c") && !message.contains("ret"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn paths() {
+    for (text, path) in [
+        ("sled:a/b", "a/b"),
+        ("sled:./a%20b%25", "./a b%"),
+        ("sled:/a", "/a"),
+        ("sled:///a", "/a"),
+        ("sled:a+b", "a+b"),
+    ] {
+        assert_eq!(url(text).path().unwrap(), Path::new(path), "{text}");
+    }
+    for (text, wrong) in [
+        ("sled:", "names no path"),
+        ("sled:?a=b", "names no path"),
+        ("sled://a/b", "names a host"),
+    ] {
+        let (kind, message) = failure(url(text).path());
+        assert_eq!(kind, ErrorKind::Config);
+        assert!(
+            message.contains(wrong) && message.contains("sled"),
+            "{message}"
+        );
+    }
+}
+
+#[test]
+fn options_are_taken_by_type() {
+    let url = url("x:?a=1h%2030m&b=18446744073709551615&c=relaxed&d=a+b%20c");
+    let mut options = url.options();
+    assert_eq!(
+        options.duration("a").unwrap(),
+        Some(Duration::from_secs(5_400))
+    );
+    assert_eq!(options.integer("b").unwrap(), Some(u64::MAX));
+    let choices = [("sync", 1), ("relaxed", 2)];
+    assert_eq!(options.choice("c", &choices).unwrap(), Some(2));
+    assert_eq!(options.text("d").unwrap().as_str(), "a+b c");
+    assert_eq!(options.integer("e").unwrap(), None);
+    options.finish().unwrap();
+}
+
+#[test]
+fn bad_values_name_option_value_and_what_is_expected() {
+    let url = url("x:?a=5&b=-1&c=fast&password_age=s3cret");
+    let mut options = url.options();
+    let messages = [
+        failure(options.duration("a")),
+        failure(options.integer("b")),
+        failure(options.choice("c", &[("sync", 1), ("relaxed", 2)])),
+        failure(options.integer("password_age")),
+    ];
+    let expected = [
+        "store URL `x:` has an option `a` of `5`, which is not a duration such as 5s or 500ms",
+        "store URL `x:` has an option `b` of `-1`, which is not a whole number",
+        "store URL `x:` has an option `c` of `fast`, which is not one of: sync, relaxed",
+        "store URL `x:` has an option `password_age` of `***`, which is not a whole number",
+    ];
+    for ((kind, message), expected) in messages.into_iter().zip(expected) {
+        assert_eq!((kind, message.as_str()), (ErrorKind::Config, expected));
+    }
+}
+
+#[test]
+fn an_unknown_option_is_named_with_the_known_ones() {
+    let url = url("x:?colour=red&timeout=1s");
+    let mut options = url.options();
+    assert!(options.text("namespace").is_none());
+    options.duration("timeout").unwrap();
+    assert_eq!(
+        failure(options.finish()).1,
+        "store URL `x:` has an unknown option `colour`; the known ones are: namespace, timeout"
+    );
+    assert!(failure(url.options().finish()).1.contains("there are none"));
+}
