@@ -248,7 +248,11 @@ async fn families(scene: Scene, records: Vec<TokenRecord>) -> Check<Vec<Made>> {
                 made.push(scene.made(id));
             }
             Rotation::AlreadyUsed { successor, .. } => {
-                same(&successor, &None, "the successor of a token revoked in bulk")?;
+                same(
+                    &successor,
+                    &None,
+                    "the successor of a token revoked in bulk",
+                )?;
                 let found = scene.driver.get(&id).await;
                 fails(found, NotFound, "get of a refused successor")?;
                 lives = false;

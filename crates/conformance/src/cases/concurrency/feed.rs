@@ -162,14 +162,15 @@ struct Follower {
 impl Follower {
     /// Reads until all is done, and once more from then on.
     async fn follow(mut self, done: Arc<AtomicBool>) -> Check<BTreeMap<TokenId, RevokedToken>> {
-        let mut cursor = None;
+        self.places.push((Instant::now(), None));
         loop {
             let last = done.load(Ordering::SeqCst);
             let began = Instant::now();
-            self.places.push((began, cursor.clone()));
-            cursor = self.read_on(self.places[0].1.clone()).await?;
-            // What became visible late has been read by now, if its lag was over when this began.
-            let settled = |(at, _): &(Instant, _)| *at + self.lag <= began;
+            let cursor = self.read_on(self.places[0].1.clone()).await?;
+            self.places.push((Instant::now(), cursor));
+            // What becomes visible late behind a place is read once more from before it.
+            let lag = self.lag;
+            let settled = |(at, _): &(Instant, _)| lag.is_zero() || *at + lag <= began;
             let keep = self.places.iter().rposition(settled).unwrap_or(0);
             self.places.drain(..keep);
             if last {

@@ -1,9 +1,27 @@
 //! Level concurrency: calls at the same time, as tasks on a runtime with more than one thread.
 
 mod at_once;
+mod bulk;
+mod cut;
+mod dropped;
+mod feed;
+mod flush;
+mod handles;
+mod moments;
+mod paging;
+mod replaces;
 mod winners;
 
 use crate::case::Case;
 
 /// The lists of this level's files.
-pub(crate) const FILES: &[&[Case]] = &[winners::CASES];
+pub(crate) const FILES: &[&[Case]] = &[
+    winners::CASES,
+    handles::CASES,
+    replaces::CASES,
+    bulk::CASES,
+    paging::CASES,
+    feed::CASES,
+    flush::CASES,
+    dropped::CASES,
+];

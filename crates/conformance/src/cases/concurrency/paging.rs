@@ -5,9 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use tokenkeep_core::{
-    PageRequest, Replacement, TokenDriver, TokenFilter, TokenId, TokenRecord,
-};
+use tokenkeep_core::{PageRequest, Replacement, TokenDriver, TokenFilter, TokenId, TokenRecord};
 
 use super::at_once::all_at_once;
 use crate::case::cases;
@@ -66,7 +64,9 @@ async fn list_beside(ctx: &Context, churn: Churn) -> Check {
             driver: ctx.driver(),
             done: Arc::clone(&done),
             steady: mine,
-            fresh: (0..ROUNDS).map(|_| ctx.record("ada")).collect::<Check<_>>()?,
+            fresh: (0..ROUNDS)
+                .map(|_| ctx.record("ada"))
+                .collect::<Check<_>>()?,
         };
         writers.push(tokio::spawn(writer.write(churn)));
     }
@@ -80,7 +80,6 @@ async fn list_beside(ctx: &Context, churn: Churn) -> Check {
     }
     read.map(drop)
 }
-
 
 /// Lists in pages of this length; each token is there at most once, each steady one exactly once.
 async fn read(driver: Arc<dyn TokenDriver>, steady: BTreeSet<TokenId>, limit: u32) -> Check {
@@ -136,7 +135,7 @@ impl Writer {
     async fn create_and_revoke(&self, round: usize) -> Check {
         let record = self.fresh[round].clone();
         self.driver.create(record).await?;
-        if round % 3 != 0 {
+        if !round.is_multiple_of(3) {
             self.driver.delete(&self.fresh[round].id).await?;
         }
         Ok(())
@@ -162,7 +161,7 @@ impl Writer {
     async fn rotate(&self, round: usize) -> Check {
         let record = self.fresh[round].clone();
         // Every tenth begins a new family, which the ones after it carry on.
-        if round % 10 == 0 {
+        if round.is_multiple_of(10) {
             self.driver.create(record).await?;
         } else {
             let old = self.fresh[round - 1].id;

@@ -88,7 +88,9 @@ async fn add_mark(
             Err(error) => drop(fails(Err::<(), _>(error), Conflict, "a lost race")?),
         }
     }
-    Err(Failure::new(format!("{tries} conflicts with {tries} tasks in all")))
+    Err(Failure::new(format!(
+        "{tries} conflicts with {tries} tasks in all"
+    )))
 }
 
 /// How the token of a race with `replace` is revoked.
@@ -209,7 +211,10 @@ async fn revoke(
         }
         Revocation::Rotate => {
             let rotation = driver.rotate(&token.id, successor).await?;
-            ensure(rotation == Rotation::Rotated, "a first rotation was refused")?;
+            ensure(
+                rotation == Rotation::Rotated,
+                "a first rotation was refused",
+            )?;
         }
     }
     let found = driver.get(&token.id).await;
