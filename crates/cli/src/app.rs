@@ -1,0 +1,83 @@
+//! From the arguments to the end of the program.
+
+use std::time::Duration;
+
+use clap::Parser;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::args::{Cli, Command};
+use crate::exit::{self, Exit, Failure};
+use crate::logging;
+use crate::output::Output;
+use crate::session::Session;
+
+/// How long threads are waited for that still work when the program ends.
+const SHUTDOWN: Duration = Duration::from_secs(10);
+
+/// Runs the program and says how it ended; what went wrong has been told.
+pub(crate) fn run() -> Exit {
+    let cli = match Cli::try_parse() {
+        Ok(cli) => cli,
+        Err(error) => {
+            // Help and version are answers, and a reader may have gone.
+            let _ = error.print();
+            return if error.use_stderr() {
+                Exit::Usage
+            } else {
+                Exit::Done
+            };
+        }
+    };
+    exit::report(execute(cli))
+}
+
+fn execute(cli: Cli) -> Result<Exit, Failure> {
+    logging::start(cli.global.verbose)?;
+    let runtime = Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| Failure::usage(format!("cannot start threads: {error}")))?;
+    let ended = runtime.block_on(until_interrupted(cli));
+    shut_down(runtime, &ended);
+    ended
+}
+
+/// Waits for what is being written, but not for a read of standard input that Ctrl-C has ended.
+fn shut_down(runtime: Runtime, ended: &Result<Exit, Failure>) {
+    if matches!(ended, Ok(Exit::Interrupted)) {
+        runtime.shutdown_background();
+    } else {
+        runtime.shutdown_timeout(SHUTDOWN);
+    }
+}
+
+/// Ctrl-C drops the command where it waits; drivers and guards clean up as they are dropped.
+async fn until_interrupted(cli: Cli) -> Result<Exit, Failure> {
+    let mut output = Output::new(cli.global.format);
+    let follows = matches!(&cli.command, Command::Revoked(revoked) if revoked.follows());
+    let ended = tokio::select! {
+        ended = dispatch(cli, &mut output) => ended?,
+        _ = tokio::signal::ctrl_c() => if follows { Exit::Done } else { Exit::Interrupted },
+    };
+    output.flush()?;
+    Ok(ended)
+}
+
+async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
+    let session = || Session::load(&cli.global);
+    match cli.command {
+        Command::Create(create) => create.run(&session()?, output).await,
+        Command::Validate(validate) => validate.run(&session()?, output).await,
+        Command::Show(show) => show.run(&session()?, output).await,
+        Command::Revoke(revoke) => revoke.run(&session()?, output).await,
+        Command::RevokeTokens(revoke) => revoke.run(&session()?, output).await,
+        Command::List(list) => list.run(&session()?, output).await,
+        Command::Revoked(revoked) => revoked.run(&session()?, output).await,
+        Command::Flush(flush) => flush.run(&session()?, output).await,
+        Command::Check(check) => check.run(&session()?, output).await,
+        Command::Config(config) => config.run(&session()?, output),
+        Command::Conformance(conformance) => conformance.run(output).await,
+        Command::Demo(demo) => demo.run(&session()?, output).await,
+        Command::Completions(completions) => completions.run(output),
+    }
+}

@@ -1,0 +1,129 @@
+//! `tokenkeep conformance`.
+
+mod folder;
+mod stores;
+
+use std::sync::Arc;
+
+use clap::Args;
+use tokenkeep::{Registry, StoreInfo, StoreUrl, SystemClock};
+use tokenkeep_conformance::{CaseReport, Outcome, Report, RunOptions, Suite};
+use tokio::sync::mpsc;
+
+use self::stores::Stores;
+use crate::exit::{Exit, Failure};
+use crate::output::{Output, printable};
+use crate::scratch::Scratch;
+
+/// Run the conformance suite against the backend of a store URL
+///
+/// Each case has a new store of its own: for `sled:PATH` in a new folder inside PATH, which is removed
+/// at the end; for a server in a new namespace. What PATH or the server holds already is left alone.
+/// Exits with 1 if a case failed. `--format json` prints the report as one object.
+#[derive(Debug, Args)]
+pub(crate) struct Conformance {
+    /// The backend to test, such as `memory:` or `sled:PATH`
+    url: StoreUrl,
+    /// Run only the cases whose name, `level::case`, contains this text
+    #[arg(long, value_name = "TEXT")]
+    filter: Option<String>,
+    /// How many cases run at once; by default as many as there are processors
+    #[arg(long, value_name = "COUNT")]
+    threads: Option<usize>,
+}
+
+impl Conformance {
+    pub(crate) async fn run(self, output: &mut Output) -> Result<Exit, Failure> {
+        let info = probe(&self.url).await?;
+        let scratch = Arc::new(Scratch::beside(&self.url, "conformance")?);
+        let stores = Stores::new(Registry::builtin(), Arc::clone(&scratch));
+        let suite = stores.decline(Suite::new(info.driver, stores.clone()));
+        drop(stores);
+        let report = run(suite, self.options(), output).await?;
+        if output.is_json() {
+            output.json(&report)?;
+        } else {
+            totals(&report, output)?;
+        }
+        if let Some(remains) = Arc::into_inner(scratch).and_then(Scratch::clean_up) {
+            output.note(remains)?;
+        }
+        Ok(if report.is_success() {
+            Exit::Done
+        } else {
+            Exit::Negative
+        })
+    }
+
+    fn options(&self) -> RunOptions {
+        let mut options = RunOptions::default();
+        options.filter.clone_from(&self.filter);
+        options.threads = self.threads.unwrap_or(options.threads);
+        options
+    }
+}
+
+/// Opens one store, so that a URL that cannot be used is one error and not one for each case.
+async fn probe(url: &StoreUrl) -> Result<StoreInfo, Failure> {
+    let scratch = Scratch::beside(url, "conformance")?;
+    let driver = Registry::builtin()
+        .open(scratch.url(), Arc::new(SystemClock))
+        .await?;
+    Ok(driver.check().await?)
+}
+
+/// Runs the suite on a thread of its own, and tells people of each case as it ends.
+async fn run(suite: Suite, options: RunOptions, output: &mut Output) -> Result<Report, Failure> {
+    let (sender, mut ended) = mpsc::unbounded_channel();
+    let running = tokio::task::spawn_blocking(move || {
+        suite.run(&options, &mut |case| {
+            // Nobody listens any more once the program is ending.
+            let _ = sender.send(case.clone());
+        })
+    });
+    while let Some(case) = ended.recv().await {
+        if !output.is_json() {
+            line(&case, output)?;
+            output.flush()?;
+        }
+    }
+    running
+        .await
+        .map_err(|error| Failure::usage(format!("the suite did not end: {error}")))
+}
+
+fn line(case: &CaseReport, output: &mut Output) -> std::io::Result<()> {
+    use anstyle::AnsiColor::{Green, Red, Yellow};
+
+    let (colour, word, reason) = match &case.outcome {
+        Outcome::Passed => (Green, "passed", None),
+        Outcome::Failed { message } => (Red, "FAILED", Some(message)),
+        Outcome::Declined { reason } => (Yellow, "declined", Some(reason)),
+    };
+    let style = colour.on_default();
+    let reason = reason.map_or(String::new(), |text| format!(": {}", printable(text)));
+    output.line(format_args!(
+        "{style}{word:<8}{style:#} {}::{} ({}, {} ms){reason}",
+        case.level,
+        case.case,
+        case.rules.join(" "),
+        case.millis,
+    ))
+}
+
+fn totals(report: &Report, output: &mut Output) -> std::io::Result<()> {
+    for problem in &report.problems {
+        output.line(format_args!("problem: {}", printable(problem)))?;
+    }
+    if report.cases.is_empty() {
+        return output.line("no case has a name with this text");
+    }
+    output.line(format_args!(
+        "suite {}, driver {}: {} passed, {} failed, {} declined",
+        report.suite_version,
+        report.driver,
+        report.passed(),
+        report.failed(),
+        report.declined(),
+    ))
+}

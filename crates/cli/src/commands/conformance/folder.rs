@@ -1,0 +1,128 @@
+//! An embedded store in a folder: all that the suite may do to it.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokenkeep::{Clock, Error, ErrorKind, MemoryDriver, Registry, Result, StoreUrl, TokenDriver};
+use tokenkeep_conformance::Store;
+
+/// One store in a folder of its own, which goes with it.
+pub(super) struct FolderStore {
+    driver: Arc<dyn TokenDriver>,
+    // Its own, since a registry shares what it has opened before.
+    registry: Registry,
+    url: StoreUrl,
+    clock: Arc<dyn Clock>,
+    home: Home,
+    kills: u32,
+}
+
+impl FolderStore {
+    /// Makes the folder and opens a store in it, configured as this URL says.
+    pub(super) async fn open(url: &StoreUrl, home: PathBuf, clock: Arc<dyn Clock>) -> Result<Self> {
+        fs::create_dir(&home).map_err(|error| fault(&home, error))?;
+        let home = Home(home);
+        let url = url.clone().with_path(&home.0.join("0"))?;
+        let registry = Registry::builtin();
+        Ok(Self {
+            driver: registry.open(&url, Arc::clone(&clock)).await?,
+            registry,
+            url,
+            clock,
+            home,
+            kills: 0,
+        })
+    }
+
+    async fn open_again(&self) -> Result<Arc<dyn TokenDriver>> {
+        self.registry.open(&self.url, Arc::clone(&self.clock)).await
+    }
+}
+
+#[async_trait]
+impl Store for FolderStore {
+    fn driver(&self) -> Arc<dyn TokenDriver> {
+        Arc::clone(&self.driver)
+    }
+
+    async fn second_handle(&self) -> Result<Arc<dyn TokenDriver>> {
+        self.open_again().await
+    }
+
+    async fn neighbour(&self) -> Result<Arc<dyn TokenDriver>> {
+        let url = self.url.clone().with_option("namespace", "neighbour")?;
+        self.registry.open(&url, Arc::clone(&self.clock)).await
+    }
+
+    async fn contents(&self) -> Result<Vec<u8>> {
+        let folder = self.url.path()?;
+        let mut bytes = Vec::new();
+        append_files(&folder, &mut bytes).map_err(|error| fault(&folder, error))?;
+        Ok(bytes)
+    }
+
+    async fn reopen(&mut self) -> Result<()> {
+        // Dropping the last handle closes the store; this one stands in its place meanwhile.
+        self.driver = Arc::new(MemoryDriver::new(Arc::clone(&self.clock)));
+        self.driver = self.open_again().await?;
+        Ok(())
+    }
+
+    /// A copy of the files as they are at this moment is what a killed process leaves; nothing that
+    /// the store may still write reaches it.
+    async fn kill(&mut self) -> Result<()> {
+        self.kills += 1;
+        let left = self.home.0.join(self.kills.to_string());
+        copy_files(&self.url.path()?, &left).map_err(|error| fault(&left, error))?;
+        self.url = self.url.clone().with_path(&left)?;
+        self.driver = self.open_again().await?;
+        Ok(())
+    }
+}
+
+/// A folder that goes once it is dropped.
+struct Home(PathBuf);
+
+impl Drop for Home {
+    fn drop(&mut self) {
+        // What cannot be removed now goes with the folder of the whole run.
+        let _ = fs::remove_dir_all(&self.0);
+    }
+}
+
+fn append_files(folder: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_type()?.is_dir() {
+            append_files(&entry.path(), bytes)?;
+        } else {
+            bytes.extend(fs::read(entry.path())?);
+        }
+    }
+    Ok(())
+}
+
+fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
+    fs::create_dir(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let target = to.join(entry.file_name());
+        if entry.file_type()?.is_dir() {
+            copy_files(&entry.path(), &target)?;
+        } else {
+            fs::copy(entry.path(), target)?;
+        }
+    }
+    Ok(())
+}
+
+fn fault(path: &Path, error: io::Error) -> Error {
+    Error::new(
+        ErrorKind::Unavailable,
+        format!("cannot use {}", path.display()),
+    )
+    .with_source(error)
+}

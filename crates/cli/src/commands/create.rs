@@ -1,0 +1,168 @@
+//! `tokenkeep create`.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use serde::Serialize;
+use tokenkeep::{ErrorKind, Expiry, IssueRequest, Text, Timestamp, TokenRecord, TokenSecret};
+
+use crate::args::{instant, span};
+use crate::exit::{Exit, Failure};
+use crate::input::{Source, body_from, secret_from};
+use crate::keystone::Body;
+use crate::output::{Output, PublicToken, Table};
+use crate::session::Session;
+
+/// Issue a token and print it, this once
+///
+/// The token alone goes to standard output, so that it can be taken over by a shell; what it
+/// stands for is told on standard error. With `--format json` one object has both.
+#[derive(Debug, Args)]
+pub(crate) struct Create {
+    /// Who the token is for
+    #[arg(long, value_name = "ID", required_unless_present = "keystone_body")]
+    user: Option<String>,
+    /// The tenant (project) it is scoped to
+    #[arg(long, value_name = "ID")]
+    tenant: Option<String>,
+    /// The domain it is scoped to
+    #[arg(long, value_name = "ID")]
+    domain: Option<String>,
+    /// The trust it is made from
+    #[arg(long, value_name = "ID")]
+    trust: Option<String>,
+    /// The OAuth consumer it is issued to
+    #[arg(long, value_name = "ID")]
+    consumer: Option<String>,
+    /// Text to keep with it
+    #[arg(long, value_name = "TEXT")]
+    data: Option<String>,
+    /// How long it lives, such as `90m` or `1h 30m`
+    #[arg(long, value_name = "SPAN", value_parser = span)]
+    expires_in: Option<Duration>,
+    /// When it expires: an RFC 3339 instant
+    #[arg(long, value_name = "INSTANT", value_parser = instant, conflicts_with = "expires_in")]
+    expires_at: Option<Timestamp>,
+    /// Take the token's own id, one line, from standard input and do not mint one
+    #[arg(long)]
+    token_id_stdin: bool,
+    /// Take over a Keystone v3 token body (`-` is standard input), which is kept as the token's
+    /// data; options given besides go before what it says
+    #[arg(long, value_name = "FILE", conflicts_with = "data")]
+    keystone_body: Option<PathBuf>,
+}
+
+impl Create {
+    pub(crate) async fn run(self, session: &Session, output: &mut Output) -> Result<Exit, Failure> {
+        let (request, is_dated_by_body) = self.request().await?;
+        let manager = session.manager().await?;
+        let created = if self.token_id_stdin {
+            let secret = secret_from(Source::Stdin).await?;
+            let created = manager.create_token(&secret, request).await;
+            created.map(|record| (secret, record))
+        } else {
+            let issued = manager.issue(request).await;
+            issued.map(|issued| (issued.secret, issued.record))
+        };
+        match created {
+            Ok((secret, record)) => answer(&secret, &record, output),
+            Err(error) if is_dated_by_body && error.kind() == ErrorKind::InvalidInput => {
+                Err(Failure::usage(format!(
+                    "{}: if it is the body's expires_at that is refused, override it by \
+                     --expires-in or --expires-at",
+                    Failure::from(error)
+                )))
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// What is to be issued, and whether its expiry is the body's.
+    async fn request(&self) -> Result<(IssueRequest, bool), Failure> {
+        let mut request = match &self.keystone_body {
+            Some(path) => self.request_of_body(path).await?,
+            None => IssueRequest::new(self.user.clone().unwrap_or_default()),
+        };
+        self.override_fields(&mut request);
+        let from_body = matches!(request.expiry, Expiry::At(_));
+        if let Some(expiry) = self.expiry() {
+            request.expiry = expiry;
+            return Ok((request, false));
+        }
+        Ok((request, from_body))
+    }
+
+    async fn request_of_body(&self, path: &std::path::Path) -> Result<IssueRequest, Failure> {
+        let source = Source::named(path);
+        if source == Source::Stdin && self.token_id_stdin {
+            return Err(Failure::usage(
+                "--token-id-stdin and --keystone-body - cannot both read standard input",
+            ));
+        }
+        let bytes = body_from(source).await?;
+        let body = Body::parse(&bytes)?;
+        let own = |text: Option<Text>| text.map(|text| text.to_string());
+        let mut request = IssueRequest::new(body.user_id.as_str()).with_data(bytes);
+        request.tenant_id = own(body.tenant_id);
+        request.domain_id = own(body.domain_id);
+        request.trust_id = own(body.trust_id);
+        request.consumer_id = own(body.consumer_id);
+        request.audit_id = own(body.audit_id);
+        request.audit_chain_id = own(body.audit_chain_id);
+        request.expiry = body.expires_at.map_or(Expiry::Default, Expiry::At);
+        Ok(request)
+    }
+
+    fn override_fields(&self, request: &mut IssueRequest) {
+        if let Some(user) = &self.user {
+            request.user_id.clone_from(user);
+        }
+        for (flag, field) in [
+            (&self.tenant, &mut request.tenant_id),
+            (&self.domain, &mut request.domain_id),
+            (&self.trust, &mut request.trust_id),
+            (&self.consumer, &mut request.consumer_id),
+        ] {
+            if flag.is_some() {
+                field.clone_from(flag);
+            }
+        }
+        if let Some(data) = &self.data {
+            request.data = data.clone().into();
+        }
+    }
+
+    fn expiry(&self) -> Option<Expiry> {
+        self.expires_in
+            .map(Expiry::In)
+            .or(self.expires_at.map(Expiry::At))
+    }
+}
+
+#[derive(Serialize)]
+struct Created<'a> {
+    token: &'a str,
+    #[serde(flatten)]
+    public: PublicToken<'a>,
+}
+
+fn answer(
+    secret: &TokenSecret,
+    record: &TokenRecord,
+    output: &mut Output,
+) -> Result<Exit, Failure> {
+    let public = PublicToken::from(record);
+    if output.is_json() {
+        let token = secret.expose();
+        output.json(&Created { token, public })?;
+        return Ok(Exit::Done);
+    }
+    output.line(secret.expose())?;
+    let mut fields = Table::fields();
+    for (name, value) in public.fields() {
+        fields.field(name, value);
+    }
+    output.note(fields.render().trim_end())?;
+    Ok(Exit::Done)
+}
