@@ -2,12 +2,21 @@
 
 mod concurrency;
 mod create;
+mod create_many;
 mod cursors;
+mod data;
 mod delete;
 mod delete_tokens;
 mod expiry;
 mod filters;
+mod flush;
+mod indexes;
 mod list;
+mod list_revoked;
+mod replace;
+mod rotate;
+mod store_info;
+mod text;
 
 use crate::case::Case;
 
@@ -17,8 +26,17 @@ const FILES: &[&[Case]] = &[
     delete_tokens::CASES,
     filters::CASES,
     list::CASES,
+    list_revoked::CASES,
+    replace::CASES,
+    rotate::CASES,
+    flush::CASES,
+    create_many::CASES,
+    store_info::CASES,
     expiry::CASES,
     cursors::CASES,
+    indexes::CASES,
+    data::CASES,
+    text::CASES,
 ];
 
 /// Every case of the suite, in the order in which they are listed.
