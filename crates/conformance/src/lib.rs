@@ -8,6 +8,7 @@ mod context;
 mod digest;
 mod harness;
 mod probe;
+mod random;
 mod report;
 mod runner;
 mod suite;

@@ -91,6 +91,11 @@ impl Pages {
         Ok(Some(page.items))
     }
 
+    /// Asks this handle for the next page.
+    pub(crate) fn go_on_with(&mut self, driver: Driver) {
+        self.driver = driver;
+    }
+
     /// The ids of the pages so far.
     pub(crate) const fn seen(&self) -> &BTreeSet<TokenId> {
         &self.seen

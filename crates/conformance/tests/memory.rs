@@ -9,12 +9,19 @@ fn main() -> ExitCode {
     let backend = from_fn(|clock| async move {
         let driver = MemoryDriver::new(clock.clone());
         Ok(Owned::new(driver.clone())
-            .with_second_handle(driver.clone())
-            .with_neighbour(MemoryDriver::new(clock))
-            .with_contents(move || Ok(format!("{driver:?}").into_bytes())))
+            .with_second_handle(driver)
+            .with_neighbour(MemoryDriver::new(clock)))
     });
     Suite::new("memory", backend)
         .decline_level(Level::Durability, "memory does not outlive its process")
         .decline_level(Level::Faults, "there is no server that could fail")
+        .decline_case(
+            "what_is_stored_holds_no_secret",
+            "memory keeps no files that one could scan",
+        )
+        .decline_case(
+            "a_neighbour_names_another_namespace",
+            "memory stores have no names",
+        )
         .main()
 }

@@ -13,8 +13,11 @@ mod flush;
 mod indexes;
 mod list;
 mod list_revoked;
+mod namespaces;
 mod replace;
 mod rotate;
+mod second_handle;
+mod secrets;
 mod store_info;
 mod text;
 
@@ -37,6 +40,9 @@ const FILES: &[&[Case]] = &[
     indexes::CASES,
     data::CASES,
     text::CASES,
+    second_handle::CASES,
+    namespaces::CASES,
+    secrets::CASES,
 ];
 
 /// Every case of the suite, in the order in which they are listed.

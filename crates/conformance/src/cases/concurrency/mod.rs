@@ -7,6 +7,7 @@ mod dropped;
 mod feed;
 mod flush;
 mod handles;
+mod histories;
 mod moments;
 mod paging;
 mod replaces;
@@ -24,4 +25,5 @@ pub(crate) const FILES: &[&[Case]] = &[
     feed::CASES,
     flush::CASES,
     dropped::CASES,
+    histories::CASES,
 ];
