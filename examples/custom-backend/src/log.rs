@@ -23,7 +23,6 @@ struct Line {
 }
 
 /// The open file, locked against other processes for as long as it lives.
-#[derive(Debug)]
 pub(crate) struct Log {
     file: File,
     /// The length of what is whole and on disk.

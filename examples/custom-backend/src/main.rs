@@ -1,14 +1,22 @@
 //! Issues, validates and revokes a token in a file of one's own making.
 
-use std::error::Error;
+use std::process::ExitCode;
 
-use tokenkeep::{Config, IssueRequest, Registry, TokenManager};
+use tokenkeep::{Config, IssueRequest, Registry, Result, TokenManager};
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
-    let url = std::env::args()
-        .nth(1)
-        .unwrap_or("file:tokens.jsonl".to_owned());
+async fn main() -> ExitCode {
+    let url = std::env::args().nth(1);
+    match run(url.as_deref().unwrap_or("file:tokens.jsonl")).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("{error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(url: &str) -> Result<()> {
     let mut registry = Registry::builtin();
     registry.register("file", custom_backend::open)?;
     let mut config = Config::load(None)?;
@@ -26,7 +34,7 @@ async fn main() -> Result<(), Box<dyn Error>> {
     );
     manager.delete_token(&issued.secret).await?;
     println!("revoked   {}", record.audit_id);
-    println!("revoked so far in {url}:");
+    println!("revoked so far in {}:", config.store.url);
     for token in manager.list_revoked().await?.iter() {
         println!("  {} at {}", token.audit_id, token.revoked_at);
     }

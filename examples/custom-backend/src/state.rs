@@ -9,14 +9,13 @@ use tokenkeep::{
 };
 
 /// A record, and the number of its revocation once it is revoked.
-#[derive(Clone, Debug)]
 pub(crate) struct Entry {
     pub(crate) record: TokenRecord,
     pub(crate) revocation: Option<u64>,
 }
 
 /// What one call changes, wholly or not at all.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct Change {
     /// Entries to store, in the place of others with their ids.
     pub(crate) put: Vec<Entry>,
@@ -24,7 +23,7 @@ pub(crate) struct Change {
 }
 
 /// All entries, and the orders in which they are looked through.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct State {
     entries: BTreeMap<TokenId, Entry>,
     anchored: BTreeSet<(Anchor, Text, TokenId)>,
