@@ -37,12 +37,21 @@ impl Session {
 
     /// Opens the store below a manager.
     pub(crate) async fn manager(&self) -> Result<TokenManager, Failure> {
-        Ok(TokenManager::open(&self.config, &self.registry).await?)
+        let manager = TokenManager::open(&self.config, &self.registry).await?;
+        self.log_opened();
+        Ok(manager)
     }
 
     /// Opens the store, for what needs no secret.
     pub(crate) async fn driver(&self) -> Result<Arc<dyn TokenDriver>, Failure> {
         let url = &self.config.store.url;
-        Ok(self.registry.open(url, Arc::new(SystemClock)).await?)
+        let driver = self.registry.open(url, Arc::new(SystemClock)).await?;
+        self.log_opened();
+        Ok(driver)
+    }
+
+    fn log_opened(&self) {
+        // A URL shows without its password.
+        tracing::info!(store = %self.config.store.url, "store opened");
     }
 }

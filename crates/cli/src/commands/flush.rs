@@ -15,9 +15,9 @@ use crate::session::Session;
 /// Safe at any time and on many nodes at once. Ended early, it leaves what is already gone gone.
 #[derive(Debug, Args)]
 pub(crate) struct Flush {
-    /// How many to remove in one go
-    #[arg(long, value_name = "COUNT", default_value = "1000")]
-    batch: NonZeroU32,
+    /// How many to remove in one go; by default what the configuration says, which is 1000
+    #[arg(long, value_name = "COUNT")]
+    batch: Option<NonZeroU32>,
 }
 
 #[derive(Serialize)]
@@ -29,9 +29,10 @@ impl Flush {
     pub(crate) async fn run(self, session: &Session, output: &mut Output) -> Result<Exit, Failure> {
         let driver = session.driver().await?;
         let progress = Progress::counter("expired tokens removed:");
+        let batch = self.batch.unwrap_or(session.config.flush.batch);
         let mut removed = 0;
         loop {
-            let flushed = driver.flush_expired(self.batch).await?;
+            let flushed = driver.flush_expired(batch).await?;
             removed += flushed.removed;
             progress.add(flushed.removed);
             if !flushed.more {

@@ -32,11 +32,16 @@ impl List {
         let cursor = self.cursor.as_deref().map(str::parse).transpose()?;
         let driver = session.driver().await?;
         let mut left = self.limit.unwrap_or(u64::MAX);
+        let mut found = false;
         let mut pages = Pages::new(&filter, cursor);
         while left > 0 && pages.more() {
             let items = pages.next(&*driver, left).await?;
             left -= items.len() as u64;
+            found |= !items.is_empty();
             write_page(&items, pages.cursor.as_ref(), output)?;
+        }
+        if self.cursor.is_none() && !found {
+            output.note("no active token matches")?;
         }
         if let Some(cursor) = pages.cursor.as_ref().filter(|_| pages.more()) {
             output.note(format_args!("there are more: --cursor {cursor}"))?;

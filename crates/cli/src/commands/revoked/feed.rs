@@ -36,6 +36,9 @@ impl Feed {
     /// A place may be left behind once a look was made the lag after the feed had reached it: by
     /// then everything before it was visible, and that look saw it.
     pub(super) fn begin(&mut self, now: Instant) -> Option<Cursor> {
+        if self.lag.is_zero() {
+            return self.reached.clone();
+        }
         if let Some(looked) = self.looked {
             while let Some((reached, _)) = self.stood.get(1)
                 && looked.duration_since(*reached) >= self.lag

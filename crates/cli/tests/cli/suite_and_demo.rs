@@ -1,0 +1,136 @@
+//! The conformance run and the demo: each in a place of its own.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::Home;
+
+fn names_in(folder: &std::path::Path) -> Vec<String> {
+    let entries = fs::read_dir(folder).unwrap();
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    names.sort();
+    names
+}
+
+#[test]
+fn conformance_of_memory_declines_by_name_what_cannot_apply() {
+    let home = Home::new();
+    let report = home.run(&["conformance", "memory:", "--filter=create", "--format=json"]);
+    let report = report.expect(0).json();
+    assert_eq!(report["driver"], "memory");
+    let cases = report["cases"].as_array().unwrap();
+    let count = |outcome: &str| {
+        cases
+            .iter()
+            .filter(|case| case["outcome"] == outcome)
+            .count()
+    };
+    assert!(count("passed") > 5, "{report}");
+    assert_eq!(count("failed"), 0);
+
+    let durability = home.run(&["conformance", "memory:", "--filter=durability::"]);
+    assert!(durability.out.contains("declined"), "{durability:?}");
+    assert!(
+        durability
+            .out
+            .contains("memory does not outlive its process")
+    );
+}
+
+#[test]
+fn conformance_of_a_folder_leaves_it_as_it_was() {
+    let home = Home::new();
+    home.create(&["--user=ada", "--store=sled:data"]);
+    let before = names_in(&home.path().join("data"));
+    let run = home
+        .run(&["conformance", "sled:data", "--filter=contract::create"])
+        .expect(0);
+    assert!(run.out.contains(" 0 failed"), "{run:?}");
+    assert_eq!(names_in(&home.path().join("data")), before);
+    let listed = home.run(&["list", "--user=ada", "--store=sled:data", "--format=json"]);
+    assert_eq!(listed.lines().len(), 1);
+
+    home.run(&["conformance", "sled:new/one", "--filter=durability::"])
+        .expect(0);
+    assert!(!home.path().join("new").exists(), "what it made is gone");
+}
+
+#[test]
+fn conformance_without_any_case_is_no_success() {
+    let home = Home::new();
+    let none = home.run(&["conformance", "memory:", "--filter=no such case"]);
+    assert!(none.expect(1).out.contains("no case"));
+    home.run(&["conformance", "memory:?x=y"])
+        .refused(2, "unknown option `x`");
+    home.run(&["conformance"]).expect(2);
+}
+
+#[test]
+fn the_demo_counts_right_twice_and_leaves_the_store_alone() {
+    let home = Home::new();
+    let mine = home.token(&["--user=user-0"]);
+    let before = names_in(&home.path().join("tokenkeep-data"));
+    for _ in 0..2 {
+        let told = home
+            .run(&["demo", "--tokens=200", "--format=json"])
+            .expect(0);
+        let lines = told.lines();
+        let steps: Vec<_> = lines
+            .iter()
+            .map(|line| line["step"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            steps,
+            [
+                "issue",
+                "validate",
+                "rotate",
+                "revoke",
+                "list_revoked",
+                "expire_some",
+                "expire_all",
+                "end"
+            ]
+        );
+        assert!(lines.iter().all(|line| line["ok"] == true), "{told:?}");
+        let figures = lines
+            .iter()
+            .filter_map(|line| line["figures"].as_array())
+            .flatten();
+        assert!(
+            figures
+                .clone()
+                .all(|figure| figure["expected"] == figure["found"])
+        );
+        assert!(
+            figures.filter(|figure| figure["found"] != 0).count() > 10,
+            "{told:?}"
+        );
+        assert_eq!(lines.last().unwrap()["remains"], Value::Null);
+    }
+    assert!(
+        home.is_valid(&mine),
+        "a user of the same name is not touched"
+    );
+    assert_eq!(names_in(&home.path().join("tokenkeep-data")), before);
+}
+
+#[test]
+fn the_demo_tells_people_what_it_does() {
+    let home = Home::new();
+    let told = home
+        .run(&["demo", "--tokens=100", "--store=memory:"])
+        .expect(0);
+    for part in [
+        "1. Issue 100 tokens",
+        "as counted",
+        "7. An hour later",
+        "every figure is as counted",
+    ] {
+        assert!(told.out.contains(part), "{part}: {told:?}");
+    }
+    home.run(&["demo", "--tokens=1"]).refused(2, "--tokens");
+}
