@@ -65,19 +65,14 @@ impl RevocationCache {
         clock: &dyn Clock,
     ) -> Result<Arc<[RevokedToken]>> {
         let reading = self.usable_reading(clock.now());
-        let read = reading.0.get_or_init(|| List::read(driver, clock)).await;
-        match read {
+        // All who waited share a failure too, so that nobody waits for a row of timeouts.
+        match reading.0.get_or_init(|| List::read(driver, clock)).await {
             Ok(list) => Ok(self.without_expired(&reading, list, clock.now())),
-            Err(error) => {
-                // All who waited share the failure, so that nobody waits for a row of timeouts; the
-                // next caller tries anew.
-                self.replace(&reading, Arc::default());
-                Err(copy_of(error))
-            }
+            Err(error) => Err(copy_of(error)),
         }
     }
 
-    /// The current reading, or a new one in its place if it is too old.
+    /// The current reading, or a new one in its place if it is too old or failed.
     fn usable_reading(&self, now: Timestamp) -> Arc<Reading> {
         let mut current = self.current();
         let is_stale = match current.0.get() {
@@ -106,19 +101,12 @@ impl RevocationCache {
         let unexpired = list.tokens.iter().filter(|token| now < token.expires_at);
         let list = List::new(unexpired.cloned().collect(), list.read_at);
         let tokens = Arc::clone(&list.tokens);
-        self.replace(
-            reading,
-            Arc::new(Reading(OnceCell::new_with(Some(Ok(list))))),
-        );
-        tokens
-    }
-
-    /// Puts a reading in the place of another, unless that has been replaced meanwhile.
-    fn replace(&self, old: &Arc<Reading>, new: Arc<Reading>) {
         let mut current = self.current();
-        if Arc::ptr_eq(&current, old) {
-            *current = new;
+        // It may have been invalidated while this caller waited for it.
+        if Arc::ptr_eq(&current, reading) {
+            *current = Arc::new(Reading(OnceCell::new_with(Some(Ok(list)))));
         }
+        tokens
     }
 
     fn current(&self) -> MutexGuard<'_, Arc<Reading>> {

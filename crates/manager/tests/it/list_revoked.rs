@@ -233,6 +233,30 @@ async fn a_revocation_during_a_reading_is_not_hidden_by_it() {
     assert_eq!(listed(&bench).await, 1);
 }
 
+/// The early caller leaves the expired token out, and must not bring back its old reading by that.
+#[tokio::test]
+async fn nor_is_it_when_that_reading_has_expired_entries() {
+    let bench = bench();
+    let request = IssueRequest::new("ada").with_expiry(Expiry::In(5 * SECOND));
+    bench
+        .manager
+        .create_token(&secret("short"), request)
+        .await
+        .unwrap();
+    bench.manager.delete_token(&secret("short")).await.unwrap();
+    create(&bench, "a").await;
+    shut_gate(&bench);
+    let early = readers(&bench, 1);
+    until_reading(&bench, 1).await;
+    bench.driver.gate.add_permits(1);
+    until_calls(&bench, "list_revoked has read", 1).await;
+    bench.manager.delete_token(&secret("a")).await.unwrap();
+    bench.clock.advance(5 * SECOND);
+    bench.driver.gate.add_permits(1_000);
+    assert_eq!(early.join_all().await.pop().unwrap().unwrap(), 0);
+    assert_eq!(listed(&bench).await, 1);
+}
+
 #[tokio::test]
 async fn a_failure_is_shared_and_not_kept() {
     let bench = bench();
