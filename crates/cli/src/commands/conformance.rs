@@ -35,17 +35,16 @@ pub(crate) struct Conformance {
 impl Conformance {
     pub(crate) async fn run(self, output: &mut Output) -> Result<Exit, Failure> {
         let info = probe(&self.url).await?;
-        let scratch = Arc::new(Scratch::beside(&self.url, "conformance")?);
-        let stores = Stores::new(Registry::builtin(), Arc::clone(&scratch));
+        let scratch = Scratch::beside(&self.url, "conformance")?;
+        let stores = Stores::new(Registry::builtin(), scratch.url().clone());
         let suite = stores.decline(Suite::new(info.driver, stores.clone()));
-        drop(stores);
         let report = run(suite, self.options(), output).await?;
         if output.is_json() {
             output.json(&report)?;
         } else {
             totals(&report, output)?;
         }
-        if let Some(remains) = Arc::into_inner(scratch).and_then(Scratch::clean_up) {
+        if let Some(remains) = scratch.clean_up() {
             output.note(remains)?;
         }
         Ok(if report.is_success() {

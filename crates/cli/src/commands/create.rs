@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
-use tokenkeep::{ErrorKind, Expiry, IssueRequest, Text, Timestamp, TokenRecord, TokenSecret};
+use tokenkeep::{
+    Error, ErrorKind, Expiry, IssueRequest, Text, Timestamp, TokenRecord, TokenSecret,
+};
 
 use crate::args::{instant, span};
 use crate::exit::{Exit, Failure};
@@ -67,13 +69,9 @@ impl Create {
         };
         match created {
             Ok((secret, record)) => answer(&secret, &record, output),
-            Err(error) if is_dated_by_body && error.kind() == ErrorKind::InvalidInput => {
-                Err(Failure::usage(format!(
-                    "{}: if it is the body's expires_at that is refused, override it by \
-                     --expires-in or --expires-at",
-                    Failure::from(error)
-                )))
-            }
+            Err(error) if is_dated_by_body && is_about_expiry(&error) => Err(Failure::usage(
+                format!("{error}: that is the body's; --expires-in or --expires-at goes before it"),
+            )),
             Err(error) => Err(error.into()),
         }
     }
@@ -138,6 +136,10 @@ impl Create {
             .map(Expiry::In)
             .or(self.expires_at.map(Expiry::At))
     }
+}
+
+fn is_about_expiry(error: &Error) -> bool {
+    error.kind() == ErrorKind::InvalidInput && error.message().starts_with("expires_at")
 }
 
 #[derive(Serialize)]

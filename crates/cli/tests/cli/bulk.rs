@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 
 use serde_json::{Value, json};
 
-use crate::support::Home;
+use crate::support::{Home, interrupt};
 
 fn audit_ids(lines: &[Value]) -> Vec<&str> {
     lines
@@ -226,15 +226,6 @@ fn a_followed_feed_goes_on_until_interrupted() {
     interrupt(&following);
     let ended = following.wait().unwrap();
     assert_eq!(ended.code(), Some(0), "that is how a feed ends");
-}
-
-/// What Ctrl-C does.
-fn interrupt(child: &std::process::Child) {
-    let sent = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
-        .status()
-        .unwrap();
-    assert!(sent.success());
 }
 
 #[test]

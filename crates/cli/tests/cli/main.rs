@@ -12,3 +12,5 @@ mod suite_and_demo;
 mod support;
 #[cfg(test)]
 mod tokens;
+#[cfg(test)]
+mod trouble;

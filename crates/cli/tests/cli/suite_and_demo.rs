@@ -1,13 +1,14 @@
 //! The conformance run and the demo: each in a place of its own.
 
 use std::fs;
+use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::support::Home;
+use crate::support::{BOUND, Home, interrupt};
 
 fn names_in(folder: &std::path::Path) -> Vec<String> {
-    let entries = fs::read_dir(folder).unwrap();
+    let entries = fs::read_dir(folder).into_iter().flatten();
     let mut names: Vec<_> = entries
         .map(|entry| entry.unwrap().file_name().into_string().unwrap())
         .collect();
@@ -133,4 +134,29 @@ fn the_demo_tells_people_what_it_does() {
         assert!(told.out.contains(part), "{part}: {told:?}");
     }
     home.run(&["demo", "--tokens=1"]).refused(2, "--tokens");
+}
+
+#[test]
+fn ended_early_the_demo_and_the_suite_clean_up() {
+    let home = Home::new();
+    for args in [
+        vec!["demo", "--tokens=1000000", "--store=sled:data"],
+        vec!["conformance", "sled:data"],
+    ] {
+        let mut running = home.spawnable(&args).spawn().unwrap();
+        let data = home.path().join("data");
+        let began = Instant::now();
+        while names_in(&data).is_empty() {
+            assert!(began.elapsed() < BOUND, "{args:?}: it made no folder");
+            assert!(
+                running.try_wait().unwrap().is_none(),
+                "{args:?}: it ended by itself"
+            );
+            std::thread::yield_now();
+        }
+        interrupt(&running);
+        let ended = running.wait().unwrap();
+        assert_eq!(ended.code(), Some(130), "{args:?}");
+        assert_eq!(names_in(&data), Vec::<String>::new(), "{args:?}");
+    }
 }

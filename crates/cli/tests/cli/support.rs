@@ -131,3 +131,12 @@ impl Answer {
         self.out.lines().map(parse).collect()
     }
 }
+
+/// What Ctrl-C does.
+pub(crate) fn interrupt(child: &std::process::Child) {
+    let sent = std::process::Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(sent.success());
+}

@@ -8,57 +8,54 @@ use tokenkeep::{Clock, Registry, Result, StoreUrl};
 use tokenkeep_conformance::{Backend, Level, Owned, Store, Suite};
 
 use super::folder::FolderStore;
-use crate::scratch::Scratch;
+
+/// Cases that are declined by name.
+const SECRET_SCAN: &str = "what_is_stored_holds_no_secret";
+const NAMES_NAMESPACE: &str = "a_neighbour_names_another_namespace";
 
 /// Opens a new store for each case, in the place made for the run.
 #[derive(Clone)]
 pub(super) struct Stores {
     registry: Registry,
-    scratch: Arc<Scratch>,
+    url: StoreUrl,
     opened: Arc<AtomicU64>,
 }
 
 impl Stores {
-    pub(super) fn new(registry: Registry, scratch: Arc<Scratch>) -> Self {
+    pub(super) fn new(registry: Registry, url: StoreUrl) -> Self {
         Self {
             registry,
-            scratch,
+            url,
             opened: Arc::default(),
         }
     }
 
     /// Declines what cannot apply to this kind of store, with the reason.
     pub(super) fn decline(&self, suite: Suite) -> Suite {
-        match self.scratch.url().scheme() {
+        match self.url.scheme() {
             "memory" => suite
                 .decline_level(Level::Durability, "memory does not outlive its process")
-                .decline_level(
-                    Level::Faults,
-                    "memory has no server that could stop answering",
-                ),
+                .decline_level(Level::Faults, "memory has no server that could fail")
+                .decline_case(SECRET_SCAN, "memory keeps no files that one could scan")
+                .decline_case(NAMES_NAMESPACE, "memory stores have no names"),
             "sled" => suite.decline_level(
                 Level::Faults,
-                "sled is part of the program: it has no server that could stop answering",
+                "sled is part of the program: it has no server that could fail",
             ),
-            _ => {
-                let reason = "the program cannot end the server or hold it up";
-                suite
-                    .decline_level(Level::Durability, reason)
-                    .decline_level(Level::Faults, reason)
-            }
+            _ => suite
+                .decline_level(Level::Durability, "this program cannot end the server")
+                .decline_level(Level::Faults, "this program cannot hold up the server")
+                .decline_case(SECRET_SCAN, "this program cannot read the server's files"),
         }
     }
 
     async fn memory(&self, clock: Arc<dyn Clock>) -> Result<Owned> {
-        let url = self.scratch.url();
+        let url = &self.url;
         let driver = self.registry.open(url, Arc::clone(&clock)).await?;
         let neighbour = self.registry.open(url, clock).await?;
-        let shown = Arc::clone(&driver);
         Ok(Owned::new(Arc::clone(&driver))
             .with_second_handle(driver)
-            .with_neighbour(neighbour)
-            // All that it holds is in its Debug form.
-            .with_contents(move || Ok(format!("{shown:?}").into_bytes())))
+            .with_neighbour(neighbour))
     }
 
     async fn namespace(&self, number: u64, clock: Arc<dyn Clock>) -> Result<Owned> {
@@ -73,7 +70,7 @@ impl Stores {
     }
 
     fn numbered(&self, number: &str) -> Result<StoreUrl> {
-        let url = self.scratch.url().clone();
+        let url = self.url.clone();
         let name = url.options().text("namespace");
         let name = format!("{}_{number}", name.as_deref().map_or("", String::as_str));
         url.with_option("namespace", &name)
@@ -84,10 +81,10 @@ impl Stores {
 impl Backend for Stores {
     async fn open(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
-        match self.scratch.url().scheme() {
+        match self.url.scheme() {
             "memory" => Ok(self.memory(clock).await?.into()),
             "sled" => {
-                let url = self.scratch.url();
+                let url = &self.url;
                 let folder = url.path()?.join(number.to_string());
                 let store = FolderStore::open(url, folder, clock).await?;
                 Ok(Box::new(store))

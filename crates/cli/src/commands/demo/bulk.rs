@@ -28,7 +28,8 @@ impl Life {
         }
         let valid = self.count_valid("validating").await?;
         let title = "Revoke in bulk";
-        let mut step = Step::new("revoke", title, counts.len(), took);
+        let handled = counts.iter().map(|(.., found)| *found as usize).sum();
+        let mut step = Step::new("revoke", title, handled, took);
         for kind in ["user", "tenant", "domain", "trust", "consumer"] {
             let of_kind = counts.iter().filter(|(group, ..)| group.kind() == kind);
             let (calls, expected, found) = of_kind.fold((0, 0, 0), |sum, (_, expected, found)| {
@@ -52,7 +53,8 @@ impl Life {
         let ids: BTreeSet<TokenId> = listed.iter().map(|revoked| revoked.id).collect();
         let known = ids.intersection(&expected).count() as u64;
         let in_order = listed.is_sorted_by_key(|revoked| revoked.revoked_at);
-        Ok(Step::new("list_revoked", "List what was revoked", 1, took)
+        let title = "List what was revoked";
+        Ok(Step::new("list_revoked", title, listed.len(), took)
             .figure("listed", expected.len() as u64, listed.len() as u64)
             .figure("of them, revoked here", expected.len() as u64, known)
             .figure("lists in order of revocation", 1, u64::from(in_order)))
@@ -88,8 +90,7 @@ impl Life {
         let took = began.elapsed();
         let valid_after = self.count_valid("validating").await?;
         let revoked = driver.list_all_revoked().await?.len() as u64;
-        let calls = removed.div_ceil(u64::from(FLUSH_BATCH.get())) as usize;
-        Ok(Step::new(name, title, calls, took)
+        Ok(Step::new(name, title, removed as usize, took)
             .figure("valid before the flush", self.ledger.active(), valid_before)
             .figure("removed", expired, removed)
             .figure("valid after it", self.ledger.active(), valid_after)

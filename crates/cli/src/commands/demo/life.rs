@@ -78,9 +78,9 @@ impl Life {
         })
         .await?;
         let refused = refused.into_iter().filter(|refused| *refused).count();
-        let operations = self.plan.tokens + made_up;
+        let handled = self.plan.tokens + made_up;
         let title = "Validate each of them, and some made-up secrets";
-        Ok(Step::new("validate", title, operations, began.elapsed())
+        Ok(Step::new("validate", title, handled, began.elapsed())
             .figure("valid, and for the right user", self.ledger.active(), valid)
             .figure("made-up ones refused", made_up as u64, refused as u64))
     }

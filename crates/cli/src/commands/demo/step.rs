@@ -19,7 +19,8 @@ pub(super) struct Step {
     step: &'static str,
     #[serde(skip)]
     title: String,
-    operations: u64,
+    /// How many tokens the time was for.
+    handled: u64,
     seconds: f64,
     figures: Vec<Figure>,
 }
@@ -32,17 +33,17 @@ struct Figure {
 }
 
 impl Step {
-    /// A step of this name, in which so many calls took so long.
+    /// A step of this name, in which so many tokens were handled in so long.
     pub(super) fn new(
         step: &'static str,
         title: impl Into<String>,
-        operations: usize,
+        handled: usize,
         took: Duration,
     ) -> Self {
         Self {
             step,
             title: title.into(),
-            operations: operations as u64,
+            handled: handled as u64,
             seconds: took.as_secs_f64(),
             figures: Vec::new(),
         }
@@ -134,10 +135,9 @@ impl<'a> Narrator<'a> {
                     .line(format_args!("   {what:<44} {found:>9}  {verdict}"))?;
             }
         }
-        let rate = step.operations as f64 / step.seconds.max(1e-9);
+        let rate = step.handled as f64 / step.seconds.max(1e-9);
         self.output.line(format_args!(
-            "   {} calls in {:.2} s: {} a second",
-            grouped(step.operations),
+            "   {:.2} s: {} a second",
             step.seconds,
             grouped(rate as u64)
         ))
