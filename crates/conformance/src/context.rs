@@ -89,6 +89,25 @@ impl Context {
             .with_audit_chain(&format!("chain-{tag}"))?)
     }
 
+    /// Makes records like [`record`](Self::record) in a task that outlives the borrow of this
+    /// context; ids differ for different users.
+    pub(crate) fn minter(
+        &self,
+        user: &str,
+        tenant: &str,
+    ) -> impl Fn() -> Check<TokenRecord> + Send + use<> {
+        let (case, user, tenant) = (self.case, user.to_owned(), tenant.to_owned());
+        let (issued_at, expires_at) = (self.now(), self.now().saturating_add(LIFETIME));
+        let minted = AtomicU64::new(0);
+        move || {
+            let number = minted.fetch_add(1, Ordering::Relaxed);
+            let id = digest(format!("{case} {user} {number}").as_bytes());
+            let audit_id = format!("audit-{}", &id.to_string()[..16]);
+            let record = TokenRecord::new(id, &audit_id, &user, issued_at, expires_at)?;
+            Ok(record.with_tenant(&tenant)?.with_data(audit_id))
+        }
+    }
+
     /// Stores a record like [`full_record`](Self::full_record) makes.
     pub(crate) async fn stored_full(&self, tag: &str) -> Check<TokenRecord> {
         let record = self.full_record(tag)?;

@@ -7,11 +7,13 @@ mod check;
 mod context;
 mod digest;
 mod harness;
+mod model;
 mod probe;
 mod random;
 mod report;
 mod runner;
 mod suite;
+mod writers;
 
 pub use backend::{Backend, Owned, Store, from_fn};
 pub use case::{CaseInfo, Level};

@@ -1,53 +1,21 @@
-//! All cases, one file a topic. Each file ends with its own list; this is the list of the lists.
+//! All cases: one folder a level, one file a topic. Each file begins with its own list.
 
 mod concurrency;
-mod create;
-mod create_many;
-mod cursors;
-mod data;
-mod delete;
-mod delete_tokens;
-mod expiry;
-mod filters;
-mod flush;
-mod indexes;
-mod list;
-mod list_revoked;
-mod namespaces;
-mod replace;
-mod rotate;
-mod second_handle;
-mod secrets;
-mod store_info;
-mod text;
+mod contract;
+mod durability;
+mod faults;
 
 use crate::case::Case;
 
-const FILES: &[&[Case]] = &[
-    create::CASES,
-    delete::CASES,
-    delete_tokens::CASES,
-    filters::CASES,
-    list::CASES,
-    list_revoked::CASES,
-    replace::CASES,
-    rotate::CASES,
-    flush::CASES,
-    create_many::CASES,
-    store_info::CASES,
-    expiry::CASES,
-    cursors::CASES,
-    indexes::CASES,
-    data::CASES,
-    text::CASES,
-    second_handle::CASES,
-    namespaces::CASES,
-    secrets::CASES,
-];
-
 /// Every case of the suite, in the order in which they are listed.
 pub(crate) fn all() -> impl Iterator<Item = &'static Case> {
-    FILES.iter().chain(concurrency::FILES).copied().flatten()
+    let files = [
+        contract::FILES,
+        concurrency::FILES,
+        durability::FILES,
+        faults::FILES,
+    ];
+    files.into_iter().flatten().copied().flatten()
 }
 
 #[cfg(test)]
@@ -55,6 +23,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
+    use crate::case::Level;
 
     #[test]
     fn names_are_unique() {
@@ -65,13 +34,25 @@ mod tests {
     }
 
     #[test]
-    fn every_rule_cited_exists() {
+    fn the_rules_cited_exist_and_each_rule_is_cited() {
+        let mut cited = HashSet::new();
         for case in all() {
             for rule in case.info.rules {
                 let number: Option<u32> = rule.strip_prefix('R').and_then(|n| n.parse().ok());
                 let exists = number.is_some_and(|number| (1..=20).contains(&number));
                 assert!(exists, "{} cites {rule}", case.info.name);
+                cited.insert(number);
             }
+        }
+        assert_eq!(cited.len(), 20, "a rule has no case: {cited:?}");
+    }
+
+    #[test]
+    fn levels_stand_in_order() {
+        let levels: Vec<_> = all().map(|case| case.info.level).collect();
+        assert!(levels.is_sorted());
+        for level in Level::ALL {
+            assert!(levels.contains(&level), "{level} is empty");
         }
     }
 }

@@ -1,0 +1,43 @@
+//! Level faults: the backend does not answer, and comes back.
+
+mod calls;
+mod frozen;
+mod recovery;
+mod stopped;
+
+use std::time::{Duration, Instant};
+
+use crate::case::Case;
+use crate::check::{Check, Failure, chain};
+use crate::context::Context;
+
+/// The lists of this level's files.
+pub(crate) const FILES: &[&[Case]] = &[frozen::CASES, stopped::CASES];
+
+/// How much longer than its timeout a call may take on a busy machine.
+const SLACK: Duration = Duration::from_secs(5);
+
+/// How long a backend that is back may take until it answers.
+const RECOVERY: Duration = Duration::from_secs(60);
+
+/// Within what time a call has to end.
+fn bound(ctx: &Context) -> Duration {
+    ctx.store.call_timeout() + SLACK
+}
+
+/// Waits until the same driver answers again.
+async fn recovered(ctx: &Context) -> Check {
+    let started = Instant::now();
+    loop {
+        match ctx.driver().check().await {
+            Ok(_) => return Ok(()),
+            Err(error) if started.elapsed() > RECOVERY => {
+                let problem = chain(&error);
+                return Err(Failure::new(format!(
+                    "the backend is back for {RECOVERY:?}, but the driver does not use it: {problem}"
+                )));
+            }
+            Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
+        }
+    }
+}
