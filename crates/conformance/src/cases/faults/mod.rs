@@ -17,24 +17,22 @@ pub(crate) const FILES: &[&[Case]] = &[frozen::CASES, stopped::CASES];
 /// How much longer than its timeout a call may take on a busy machine.
 const SLACK: Duration = Duration::from_secs(5);
 
-/// How long a backend that is back may take until it answers.
-const RECOVERY: Duration = Duration::from_secs(60);
-
 /// Within what time a call has to end.
 fn bound(ctx: &Context) -> Duration {
     ctx.store.call_timeout() + SLACK
 }
 
-/// Waits until the same driver answers again.
+/// Waits until the same driver answers again: two timeouts, and what a pool takes to connect.
 async fn recovered(ctx: &Context) -> Check {
+    let bound = ctx.store.call_timeout() * 2 + SLACK * 2;
     let started = Instant::now();
     loop {
         match ctx.driver().check().await {
             Ok(_) => return Ok(()),
-            Err(error) if started.elapsed() > RECOVERY => {
+            Err(error) if started.elapsed() > bound => {
                 let problem = chain(&error);
                 return Err(Failure::new(format!(
-                    "the backend is back for {RECOVERY:?}, but the driver does not use it: {problem}"
+                    "the backend is back for {bound:?}, but the driver does not use it: {problem}"
                 )));
             }
             Err(_) => tokio::time::sleep(Duration::from_millis(50)).await,
