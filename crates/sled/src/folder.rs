@@ -1,0 +1,68 @@
+//! Opening a store's folder.
+
+use std::fs;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::sync::Arc;
+
+use tokenkeep_core::{Error, Result};
+
+use crate::disk::{Disk, stable};
+use crate::error::{Effect, from_io, from_sled};
+use crate::failure::Failure;
+use crate::mark::{Mark, in_use};
+use crate::options::SledOptions;
+use crate::verify::{unfinished_snapshots, verify};
+
+/// Opens a folder, after having read it whole; a damaged one is left as it was.
+pub(crate) fn open(options: &SledOptions, failure: &Arc<Failure>) -> Result<(sled::Db, Disk)> {
+    let folder = options.path();
+    let failed = |error| from_io(error, folder, Effect::None);
+    fs::create_dir_all(folder).map_err(failed)?;
+    let mark = Mark::open(folder)?;
+    let acknowledged = mark.acknowledged();
+    verify(folder, acknowledged)?;
+    for path in unfinished_snapshots(folder).map_err(failed)? {
+        fs::remove_file(path).map_err(failed)?;
+    }
+    let db = open_sled(options)?;
+    if acknowledged.is_some_and(|place| stable(&db) < place) {
+        return Err(Error::corrupt(
+            "file db",
+            "sled recovers less than was acknowledged",
+        ));
+    }
+    let disk = Disk::new(db.clone(), folder, mark, Arc::clone(failure))?;
+    Ok((db, disk))
+}
+
+fn open_sled(options: &SledOptions) -> Result<sled::Db> {
+    let config = sled::Config::new()
+        .path(options.path())
+        .cache_capacity(options.cache_capacity)
+        // The writer flushes; sled's own flusher would sync the disk twice a second for ever.
+        .flush_every_ms(None);
+    // sled asserts what it expects of its files.
+    let opened = catch_unwind(AssertUnwindSafe(|| config.open()))
+        .map_err(|_| Error::corrupt("the store's folder", "sled cannot make sense of its files"))?;
+    opened.map_err(|error| {
+        if is_locked(&error) {
+            in_use(options.path())
+        } else {
+            from_sled(error, Effect::None)
+        }
+    })
+}
+
+/// sled has no kind of its own for this.
+fn is_locked(error: &sled::Error) -> bool {
+    matches!(error, sled::Error::Io(cause) if cause.to_string().starts_with("could not acquire lock"))
+}
+
+/// The length of the file that holds most of a store.
+pub(crate) fn size(folder: &Path) -> Result<u64> {
+    let path = folder.join("db");
+    fs::metadata(&path)
+        .map(|db| db.len())
+        .map_err(|error| from_io(error, &path, Effect::None))
+}

@@ -1,0 +1,190 @@
+//! Calls that may touch many records, done in slices, so that no other caller waits for long.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::vec::IntoIter;
+
+use tokenkeep_core::{Error, Flushed, Result, TokenFilter, TokenId, TokenRecord};
+use tokenkeep_layout::{Key, expired, indexed};
+
+use crate::group::View;
+use crate::job::{Answer, Failed, Long, Reply};
+use crate::namespace::Namespace;
+
+/// How many records one slice changes at most.
+const CHANGED: usize = 128;
+/// How many records one slice looks at, at most.
+const LOOKED_AT: usize = 1024;
+
+/// A call in the middle of its work.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) namespace: Arc<Namespace>,
+    work: Work,
+}
+
+#[derive(Debug)]
+enum Work {
+    CreateMany {
+        records: IntoIter<TokenRecord>,
+        answers: Vec<Result<()>>,
+        reply: Reply<Vec<Result<()>>>,
+    },
+    DeleteTokens {
+        filter: TokenFilter,
+        /// The last token looked at.
+        after: Option<TokenId>,
+        revoked: Vec<TokenId>,
+        reply: Reply<Vec<TokenId>>,
+    },
+    FlushExpired {
+        limit: NonZeroU32,
+        removed: u64,
+        reply: Reply<Flushed>,
+    },
+}
+
+/// What remains of a call after a slice.
+pub(crate) enum Step {
+    /// More slices, once this one is on the disk.
+    Unfinished(Running),
+    /// The answer, for when the slice is on the disk.
+    Finished(Answer),
+}
+
+impl Running {
+    pub(crate) fn new(namespace: Arc<Namespace>, call: Long) -> Self {
+        let work = match call {
+            Long::CreateMany(records, reply) => Work::CreateMany {
+                answers: Vec::with_capacity(records.len()),
+                records: records.into_iter(),
+                reply,
+            },
+            Long::DeleteTokens(filter, reply) => Work::DeleteTokens {
+                filter,
+                after: None,
+                revoked: Vec::new(),
+                reply,
+            },
+            Long::FlushExpired(limit, reply) => Work::FlushExpired {
+                limit,
+                removed: 0,
+                reply,
+            },
+        };
+        Self { namespace, work }
+    }
+
+    /// Does one slice. The view must be free of changes: indexes are read past it.
+    pub(crate) fn step(self, view: &mut View<'_>) -> Step {
+        let Self { namespace, work } = self;
+        let unfinished = |work| Step::Unfinished(Self { namespace, work });
+        match work {
+            Work::CreateMany {
+                mut records,
+                mut answers,
+                reply,
+            } => {
+                answers.extend(records.by_ref().take(CHANGED).map(|r| view.create(r)));
+                if records.len() == 0 {
+                    return Step::Finished(reply.after_commit(Ok(answers)));
+                }
+                unfinished(Work::CreateMany {
+                    records,
+                    answers,
+                    reply,
+                })
+            }
+            Work::DeleteTokens {
+                filter,
+                mut after,
+                mut revoked,
+                reply,
+            } => match delete_slice(view, &filter, &mut after, &mut revoked) {
+                Ok(false) => unfinished(Work::DeleteTokens {
+                    filter,
+                    after,
+                    revoked,
+                    reply,
+                }),
+                Ok(true) => Step::Finished(reply.after_commit(Ok(revoked))),
+                Err(error) => Step::Finished(reply.after_commit(Err(error))),
+            },
+            Work::FlushExpired {
+                limit,
+                mut removed,
+                reply,
+            } => match flush_slice(view, limit, &mut removed) {
+                Ok(None) => unfinished(Work::FlushExpired {
+                    limit,
+                    removed,
+                    reply,
+                }),
+                Ok(Some(more)) => Step::Finished(reply.after_commit(Ok(Flushed { removed, more }))),
+                Err(error) => Step::Finished(reply.after_commit(Err(error))),
+            },
+        }
+    }
+
+    /// Ends a call whose last slice did not get to the disk.
+    pub(crate) fn fail(self, failed: &Failed) {
+        match self.work {
+            Work::CreateMany { reply, .. } => reply.send(Err(failed.error())),
+            Work::DeleteTokens { reply, .. } => reply.send(Err(failed.error())),
+            Work::FlushExpired { reply, .. } => reply.send(Err(failed.error())),
+        }
+    }
+}
+
+/// Revokes the next tokens that match, in the order of ids; true at the end.
+///
+/// Every token that was active before the call stands in the index until it is revoked, so one walk
+/// past all ids finds it, whatever is created meanwhile (R8).
+fn delete_slice(
+    view: &mut View<'_>,
+    filter: &TokenFilter,
+    after: &mut Option<TokenId>,
+    revoked: &mut Vec<TokenId>,
+) -> Result<bool> {
+    let (anchor, value) = filter.check()?;
+    let most = revoked.len() + CHANGED;
+    let entries = view
+        .namespace()
+        .scan(indexed(anchor, value, after.as_ref()));
+    for (looked_at, entry) in entries.enumerate() {
+        if revoked.len() == most || looked_at == LOOKED_AT {
+            return Ok(false);
+        }
+        let id = token_of(&entry?.0)?;
+        if view.revoke_if(&id, filter)? {
+            revoked.push(id);
+        }
+        *after = Some(id);
+    }
+    Ok(true)
+}
+
+/// Removes the next expired tokens; at the end of the call, tells whether more wait.
+fn flush_slice(view: &mut View<'_>, limit: NonZeroU32, removed: &mut u64) -> Result<Option<bool>> {
+    let most = (*removed + CHANGED as u64).min(u64::from(limit.get()));
+    for entry in view.namespace().scan(expired(view.now())) {
+        if *removed == most {
+            let ended = most == u64::from(limit.get());
+            return Ok(ended.then_some(true));
+        }
+        view.remove_expired(&token_of(&entry?.0)?)?;
+        *removed += 1;
+    }
+    Ok(Some(false))
+}
+
+/// The token that an entry of an index or of the order of expiry is about.
+pub(crate) fn token_of(key: &Key) -> Result<TokenId> {
+    match key {
+        Key::Index(_, _, id) | Key::Expiry(_, id) => Ok(*id),
+        _ => Err(Error::corrupt(
+            "an index",
+            "holds a key that does not belong there",
+        )),
+    }
+}

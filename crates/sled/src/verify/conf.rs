@@ -1,0 +1,28 @@
+//! sled's `conf`: how its other files are laid out.
+
+use std::path::Path;
+
+use tokenkeep_core::{Error, ErrorKind, Result};
+
+use super::{read, shown};
+
+/// What a store of this crate always says.
+const EXPECTED: &str = "segment_size: 524288\nuse_compression: false\nversion: 0.34\n";
+
+/// sled warns of a bad checksum here and goes on; a short file it writes anew.
+pub(super) fn verify(folder: &Path) -> Result<()> {
+    let path = folder.join("conf");
+    let bytes = read(&path)?;
+    let corrupt = |problem| Err(Error::corrupt(shown(&path), problem));
+    let Some((text, sum)) = bytes.split_last_chunk::<4>() else {
+        return corrupt("is cut short");
+    };
+    if crc32fast::hash(text) != u32::from_le_bytes(*sum) {
+        return corrupt("fails its checksum");
+    }
+    if text != EXPECTED.as_bytes() {
+        let message = "the folder holds a sled database of another version or make";
+        return Err(Error::new(ErrorKind::Config, message));
+    }
+    Ok(())
+}

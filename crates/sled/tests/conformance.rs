@@ -1,0 +1,136 @@
+//! The conformance suite on sled.
+
+use std::fs;
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tempfile::TempDir;
+use tokenkeep_conformance::{Level, Store, Suite, from_fn};
+use tokenkeep_core::{Clock, Error, ErrorKind, MemoryDriver, Result, TokenDriver};
+use tokenkeep_sled::{SledDriver, SledOptions, SledStore};
+
+fn main() -> ExitCode {
+    let backend = from_fn(|clock| async move {
+        let store = SledCase::open(clock).await?;
+        Ok(Box::new(store) as Box<dyn Store>)
+    });
+    Suite::new("sled", backend)
+        .decline_level(
+            Level::Faults,
+            "the store is a folder of this process: there is no server to freeze or stop",
+        )
+        .main()
+}
+
+/// A store in a folder of its own.
+struct SledCase {
+    driver: Arc<dyn TokenDriver>,
+    store: Option<SledStore>,
+    clock: Arc<dyn Clock>,
+    folder: TempDir,
+}
+
+impl SledCase {
+    async fn open(clock: Arc<dyn Clock>) -> Result<Self> {
+        let folder = tempfile::tempdir().map_err(failed)?;
+        let (store, driver) = open(&folder, &clock).await?;
+        Ok(Self {
+            driver: Arc::new(driver),
+            store: Some(store),
+            clock,
+            folder,
+        })
+    }
+
+    /// Closes the store by dropping all its handles.
+    fn close(&mut self) {
+        self.store = None;
+        self.driver = Arc::new(MemoryDriver::new(Arc::clone(&self.clock)));
+    }
+
+    async fn open_again(&mut self) -> Result<()> {
+        let (store, driver) = open(&self.folder, &self.clock).await?;
+        self.driver = Arc::new(driver);
+        self.store = Some(store);
+        Ok(())
+    }
+
+    async fn handle(&self, namespace: &str) -> Result<Arc<dyn TokenDriver>> {
+        let store = self.store.as_ref().ok_or(ErrorKind::Internal)?;
+        Ok(Arc::new(store.driver(namespace).await?))
+    }
+}
+
+async fn open(folder: &TempDir, clock: &Arc<dyn Clock>) -> Result<(SledStore, SledDriver)> {
+    let options = SledOptions::new(folder.path());
+    let store = SledStore::open(options, Arc::clone(clock)).await?;
+    let driver = store.driver("case").await?;
+    Ok((store, driver))
+}
+
+#[async_trait]
+impl Store for SledCase {
+    fn driver(&self) -> Arc<dyn TokenDriver> {
+        Arc::clone(&self.driver)
+    }
+
+    async fn second_handle(&self) -> Result<Arc<dyn TokenDriver>> {
+        self.handle("case").await
+    }
+
+    async fn neighbour(&self) -> Result<Arc<dyn TokenDriver>> {
+        self.handle("neighbour").await
+    }
+
+    async fn contents(&self) -> Result<Vec<u8>> {
+        let mut contents = Vec::new();
+        read_all(self.folder.path(), &mut contents).map_err(failed)?;
+        Ok(contents)
+    }
+
+    async fn reopen(&mut self) -> Result<()> {
+        self.close();
+        self.open_again().await
+    }
+
+    /// Opens a copy of the files as they are now: what a killed process would leave.
+    async fn kill(&mut self) -> Result<()> {
+        let copy = tempfile::tempdir().map_err(failed)?;
+        copy_all(self.folder.path(), copy.path()).map_err(failed)?;
+        self.close();
+        self.folder = copy;
+        self.open_again().await
+    }
+}
+
+fn read_all(folder: &Path, contents: &mut Vec<u8>) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        if path.is_dir() {
+            read_all(&path, contents)?;
+        } else {
+            contents.extend(fs::read(path)?);
+        }
+    }
+    Ok(())
+}
+
+fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
+    fs::create_dir_all(to)?;
+    for entry in fs::read_dir(from)? {
+        let entry = entry?;
+        let to = to.join(entry.file_name());
+        if entry.path().is_dir() {
+            copy_all(&entry.path(), &to)?;
+        } else {
+            fs::copy(entry.path(), to)?;
+        }
+    }
+    Ok(())
+}
+
+fn failed(error: std::io::Error) -> Error {
+    Error::new(ErrorKind::Internal, "the test's folder").with_source(error)
+}
