@@ -61,6 +61,25 @@ impl FileDriver {
         Ok(Self { shared, timeout })
     }
 
+    /// Ends all writing through this driver and its clones; the file is free to be opened again.
+    ///
+    /// # Errors
+    ///
+    /// `Indeterminate` if a write under way does not end in time.
+    ///
+    /// # Cancel safety
+    ///
+    /// The file is closed all the same.
+    pub async fn close(&self) -> Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let close = move || {
+            let mut log = shared.log.lock().unwrap_or_else(PoisonError::into_inner);
+            log.close();
+            Ok(())
+        };
+        off_thread(self.timeout, close).await
+    }
+
     /// Decides on a change, brings it to disk and applies it, in one step (R3, R6, R12). It goes on
     /// to its end even if the future is dropped (R17).
     async fn write<T: Send + 'static>(
@@ -259,8 +278,11 @@ impl TokenDriver for FileDriver {
             let mut entries = Vec::new();
             let mut create = |record: TokenRecord| {
                 check_new(&record, state, now)?;
-                if !record.is_expired(now) && !created.insert(record.id) {
+                if created.contains(&record.id) {
                     return Err(Error::already_exists());
+                }
+                if !record.is_expired(now) {
+                    created.insert(record.id);
                 }
                 entries.push(active(record));
                 Ok(())

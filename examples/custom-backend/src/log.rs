@@ -24,10 +24,10 @@ struct Line {
 
 /// The open file, locked against other processes for as long as it lives.
 pub(crate) struct Log {
-    file: File,
+    /// None once it is closed, by request or because a write failed halfway.
+    file: Option<File>,
     /// The length of what is whole and on disk.
     len: u64,
-    is_broken: bool,
 }
 
 impl Log {
@@ -58,9 +58,8 @@ impl Log {
         let (state, store) = replay(path, &text)?;
         file.set_len(text.len() as u64).map_err(unusable)?;
         let mut log = Self {
-            file,
+            file: Some(file),
             len: text.len() as u64,
-            is_broken: false,
         };
         let store = match store {
             Some(store) => store,
@@ -76,6 +75,11 @@ impl Log {
             put: change.put.iter().map(Row::from).collect(),
             remove: change.remove.iter().map(ToString::to_string).collect(),
         })
+    }
+
+    /// Lets go of the file; from now on nothing is written.
+    pub(crate) fn close(&mut self) {
+        self.file = None;
     }
 
     /// Writes the first line, and brings the file's name in its folder to disk.
@@ -94,21 +98,21 @@ impl Log {
     }
 
     fn append_line(&mut self, line: &Line) -> Result<()> {
-        if self.is_broken {
-            return Err(fault(
-                "an earlier write failed halfway; open the file again",
-            ));
-        }
+        let file = self.file.as_mut();
+        let file =
+            file.ok_or_else(|| fault("the file is closed; a write may have failed before"))?;
         let mut text = serde_json::to_vec(line)
             .map_err(|error| Error::new(ErrorKind::Internal, "no JSON").with_source(error))?;
         text.push(b'\n');
-        if let Err(error) = self.file.write_all(&text) {
+        if let Err(error) = file.write_all(&text) {
             // What stands there of the line is taken back, lest the next one be joined to it.
-            self.is_broken = self.file.set_len(self.len).is_err();
+            if file.set_len(self.len).is_err() {
+                self.close();
+            }
             return Err(fault("the file cannot be written").with_source(error));
         }
-        if let Err(error) = self.file.sync_data() {
-            self.is_broken = true;
+        if let Err(error) = file.sync_data() {
+            self.close();
             let problem = "the file could not be brought to disk";
             return Err(Error::new(ErrorKind::Indeterminate, problem).with_source(error));
         }

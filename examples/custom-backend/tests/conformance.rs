@@ -1,6 +1,7 @@
 //! The example keeps the contract.
 
 use std::fs;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -14,8 +15,7 @@ use tokenkeep_conformance::{Level, Store, Suite, from_fn};
 
 /// A file in a folder of its own.
 struct FileStore {
-    // Dropped before the folder goes.
-    driver: Option<FileDriver>,
+    driver: FileDriver,
     path: PathBuf,
     clock: Arc<dyn Clock>,
     folder: TempDir,
@@ -25,7 +25,7 @@ impl FileStore {
     async fn empty(clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
         let folder = tempfile::tempdir().map_err(unusable)?;
         let path = folder.path().join("tokens.jsonl");
-        let driver = Some(open(&path, &clock).await?);
+        let driver = open(&path, &clock).await?;
         Ok(Box::new(Self {
             driver,
             path,
@@ -46,10 +46,7 @@ fn unusable(error: std::io::Error) -> Error {
 #[async_trait]
 impl Store for FileStore {
     fn driver(&self) -> Arc<dyn TokenDriver> {
-        match &self.driver {
-            Some(driver) => Arc::new(driver.clone()),
-            None => panic!("opening the file again failed before"),
-        }
+        Arc::new(self.driver.clone())
     }
 
     async fn second_handle(&self) -> Result<Arc<dyn TokenDriver>> {
@@ -67,18 +64,22 @@ impl Store for FileStore {
     }
 
     async fn reopen(&mut self) -> Result<()> {
-        self.driver = None;
-        self.driver = Some(open(&self.path, &self.clock).await?);
+        self.driver.close().await?;
+        self.driver = open(&self.path, &self.clock).await?;
         Ok(())
     }
 
-    /// What a killed process leaves is the file as it is now: calls that are still under way write to
-    /// the old one, which nobody reads again.
+    /// What a killed process leaves: all that was acknowledged, since it was on disk by then, and
+    /// perhaps the beginning of a line that was not.
     async fn kill(&mut self) -> Result<()> {
-        let next = self.path.with_extension("next.jsonl");
-        fs::copy(&self.path, &next).map_err(unusable)?;
-        self.driver = Some(open(&next, &self.clock).await?);
-        self.path = next;
+        self.driver.close().await?;
+        let mut file = fs::OpenOptions::new()
+            .append(true)
+            .open(&self.path)
+            .map_err(unusable)?;
+        file.write_all(b"{\"put\":[{\"id\":\"00")
+            .map_err(unusable)?;
+        self.driver = open(&self.path, &self.clock).await?;
         Ok(())
     }
 }
