@@ -1,13 +1,18 @@
 //! An embedded store in a folder: all that the suite may do to it.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokenkeep::{Clock, Error, ErrorKind, MemoryDriver, Registry, Result, StoreUrl, TokenDriver};
 use tokenkeep_conformance::Store;
+
+/// How long two readings of a store's files may take to agree.
+const STILL: Duration = Duration::from_secs(60);
 
 /// One store in a folder of its own, which goes with it.
 pub(super) struct FolderStore {
@@ -58,10 +63,8 @@ impl Store for FolderStore {
     }
 
     async fn contents(&self) -> Result<Vec<u8>> {
-        let folder = self.url.path()?;
-        let mut bytes = Vec::new();
-        append_files(&folder, &mut bytes).map_err(|error| fault(&folder, error))?;
-        Ok(bytes)
+        let files = still_image(&self.url.path()?)?;
+        Ok(files.into_values().flatten().collect())
     }
 
     async fn reopen(&mut self) -> Result<()> {
@@ -71,12 +74,13 @@ impl Store for FolderStore {
         Ok(())
     }
 
-    /// A copy of the files as they are at this moment is what a killed process leaves; nothing that
-    /// the store may still write reaches it.
+    /// What the files hold at one instant is what a process killed then leaves; nothing that the
+    /// store may still write reaches it.
     async fn kill(&mut self) -> Result<()> {
+        let files = still_image(&self.url.path()?)?;
         self.kills += 1;
         let left = self.home.0.join(self.kills.to_string());
-        copy_files(&self.url.path()?, &left).map_err(|error| fault(&left, error))?;
+        write_files(&left, &files).map_err(|error| fault(&left, error))?;
         self.url = self.url.clone().with_path(&left)?;
         self.driver = self.open_again().await?;
         Ok(())
@@ -93,28 +97,46 @@ impl Drop for Home {
     }
 }
 
-fn append_files(folder: &Path, bytes: &mut Vec<u8>) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
+/// The files of a folder, by their paths in it.
+type Files = BTreeMap<PathBuf, Vec<u8>>;
+
+/// What the files hold at one instant, though a store may be writing them: two readings that agree
+/// show what was there between the end of the first and the beginning of the second.
+fn still_image(folder: &Path) -> Result<Files> {
+    let began = Instant::now();
+    let mut before = None;
+    while began.elapsed() < STILL {
+        let mut files = Files::new();
+        match read_files(folder, Path::new(""), &mut files) {
+            Ok(()) if before.as_ref() == Some(&files) => return Ok(files),
+            Ok(()) => before = Some(files),
+            // A file was removed while the folder was read.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => before = None,
+            Err(error) => return Err(fault(folder, error)),
+        }
+    }
+    let problem = format!("{} did not hold still for {STILL:?}", folder.display());
+    Err(Error::new(ErrorKind::Unavailable, problem))
+}
+
+fn read_files(folder: &Path, within: &Path, files: &mut Files) -> io::Result<()> {
+    for entry in fs::read_dir(folder.join(within))? {
         let entry = entry?;
+        let path = within.join(entry.file_name());
         if entry.file_type()?.is_dir() {
-            append_files(&entry.path(), bytes)?;
+            read_files(folder, &path, files)?;
         } else {
-            bytes.extend(fs::read(entry.path())?);
+            files.insert(path, fs::read(entry.path())?);
         }
     }
     Ok(())
 }
 
-fn copy_files(from: &Path, to: &Path) -> io::Result<()> {
-    fs::create_dir(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let target = to.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            copy_files(&entry.path(), &target)?;
-        } else {
-            fs::copy(entry.path(), target)?;
-        }
+fn write_files(folder: &Path, files: &Files) -> io::Result<()> {
+    for (path, bytes) in files {
+        let path = folder.join(path);
+        path.parent().map_or(Ok(()), fs::create_dir_all)?;
+        fs::write(path, bytes)?;
     }
     Ok(())
 }
