@@ -87,18 +87,25 @@ pub trait Store: Send + Sync {
         Err(not_offered("neighbour"))
     }
 
-    /// Gives every byte that the store keeps: its files or a full dump (R20).
+    /// Gives every byte that the store keeps, as it keeps them: its files or a full dump (R20).
+    ///
+    /// The case looks for something that has to be there as well, so that an empty answer does not
+    /// pass.
     async fn contents(&self) -> Result<Vec<u8>> {
         Err(not_offered("contents"))
     }
 
     /// Level durability: closes the store in the orderly way and opens it again.
+    ///
+    /// The case holds no other handle then, so a store that locks its folder can be opened.
     async fn reopen(&mut self) -> Result<()> {
         Err(not_offered("reopen"))
     }
 
-    /// Level durability: ends the store as `kill -9` would, with nothing written after this moment,
-    /// and opens what is left.
+    /// Level durability: ends the store as `kill -9` would, and opens what is left.
+    ///
+    /// Some cases call it while tasks are still writing through handles given out before. What
+    /// becomes of those calls does not matter, but none of them writes to the store that was opened.
     async fn kill(&mut self) -> Result<()> {
         Err(not_offered("kill"))
     }

@@ -16,7 +16,7 @@ use crate::context::Context;
 pub enum Level {
     /// The rules that calls in a row show. Hooks: `second_handle`, `neighbour`, `contents`.
     Contract,
-    /// The rules for calls at the same time. No hook.
+    /// The rules for calls at the same time. Hook: `second_handle`.
     Concurrency,
     /// What survives the end of the process. Hooks: `reopen`, `kill`.
     Durability,

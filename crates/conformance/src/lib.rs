@@ -1,4 +1,30 @@
 #![doc = include_str!("../README.md")]
+//!
+//! # How a case runs
+//!
+//! Each case gets a store of its own from [`Backend::open`], on a runtime of its own, with a clock
+//! that stands still until the case moves it; so cases run in parallel and never sleep. A case
+//! that panics or takes longer than [`Suite::with_case_timeout`] has failed; the run goes on. Ids
+//! and random calls are the same in every run.
+//!
+//! The cases take the driver to have the default [`Limits`](tokenkeep_core::Limits).
+//!
+//! # Hooks
+//!
+//! What a case cannot do through a driver, it asks of the [`Store`]: another handle, the bytes on
+//! the disk, the end of the process. [`Owned`] offers the three hooks of level `contract` without a
+//! trait impl; the rest need an impl of [`Store`], whose methods say what each hook promises.
+//!
+//! # Declining
+//!
+//! What cannot apply is declined by name, with a reason: [`Suite::decline_level`] and
+//! [`Suite::decline_case`]. A name that no case has makes the run fail, so a list of declined
+//! cases cannot go stale.
+//!
+//! # For programs
+//!
+//! [`Suite::run`] runs the suite without a test harness and gives a [`Report`]; [`cases()`] tells
+//! what there is to run.
 
 mod backend;
 mod case;

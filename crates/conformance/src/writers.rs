@@ -177,15 +177,18 @@ impl Writer {
         }
     }
 
-    /// Writes an answer down; false if it was an error.
+    /// Writes an answer down; false if it was an error, or came once the store was ending.
     fn told(
         &self,
         place: usize,
         answer: Result<()>,
         write: impl FnOnce(&mut Story, Answer),
     ) -> bool {
-        let go_on = answer.is_ok();
+        let is_ok = answer.is_ok();
         let mut log = lock(&self.log);
+        // A killed store answers nothing, though what stands in for it may: nothing is built on
+        // an answer that came too late to be relied on.
+        let go_on = is_ok && !log.ending;
         if !log.ending {
             let answer = match answer {
                 Ok(()) => Answer::Acknowledged,
@@ -196,7 +199,7 @@ impl Writer {
             }
         }
         drop(log);
-        if go_on {
+        if is_ok {
             self.acknowledged.send_modify(|count| *count += 1);
         }
         go_on

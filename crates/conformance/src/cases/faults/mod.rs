@@ -22,9 +22,9 @@ fn bound(ctx: &Context) -> Duration {
     ctx.store.call_timeout() + SLACK
 }
 
-/// Waits until the same driver answers again: two timeouts, and what a pool takes to connect.
+/// Waits until the same driver answers again.
 async fn recovered(ctx: &Context) -> Check {
-    let bound = ctx.store.call_timeout() * 2 + SLACK * 2;
+    let bound = ctx.store.call_timeout() * 2 + SLACK;
     let started = Instant::now();
     loop {
         match ctx.driver().check().await {
