@@ -1,12 +1,20 @@
 //! The backends that are compiled in: the one place with feature conditions.
 
+#[cfg(feature = "sled")]
+mod sled;
+
 use std::sync::Arc;
 
 use crate::{Clock, Limits, MemoryDriver, Result, StoreFactory, StoreUrl, TokenDriver, UrlOptions};
 
 /// Every compiled-in backend with its scheme.
 pub(crate) fn factories() -> Vec<(&'static str, Arc<dyn StoreFactory>)> {
-    vec![("memory", Arc::new(open_memory))]
+    let factories: &[(&'static str, Arc<dyn StoreFactory>)] = &[
+        ("memory", Arc::new(open_memory)),
+        #[cfg(feature = "sled")]
+        ("sled", Arc::new(sled::SledFactory::default())),
+    ];
+    factories.to_vec()
 }
 
 async fn open_memory(url: StoreUrl, clock: Arc<dyn Clock>) -> Result<Arc<dyn TokenDriver>> {

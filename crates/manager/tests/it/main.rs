@@ -18,6 +18,9 @@ mod registry;
 mod revoke;
 #[cfg(test)]
 mod rotate;
+#[cfg(feature = "sled")]
+#[cfg(test)]
+mod sled;
 #[cfg(test)]
 mod store_url;
 #[cfg(test)]
