@@ -6,9 +6,11 @@
 mod figures;
 mod loops;
 mod machine;
+mod raw_sled;
 mod tokens;
 
 pub use figures::{Cell, median, ratio, table};
 pub use loops::{Work, callers, threads};
 pub use machine::{disk_bytes, resident_bytes};
+pub use raw_sled::RawSled;
 pub use tokens::Tokens;
