@@ -1,0 +1,143 @@
+//! The life of a token through the manager, on every backend that is built in.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tempfile::TempDir;
+use tokenkeep::{
+    Clock, ErrorKind, Expiry, IssueRequest, ManagerOptions, ManualClock, Registry, Result,
+    RotateOutcome, RotateRequest, TokenDriverExt, TokenFilter, TokenManager, TokenSecret,
+};
+
+/// A store of each kind, by URL; the folder lives as long as the test.
+fn urls() -> Vec<(String, Option<TempDir>)> {
+    let folder = TempDir::new().unwrap();
+    let sled = format!("sled:{}", folder.path().join("store").display());
+    vec![("memory:".to_owned(), None), (sled, Some(folder))]
+}
+
+async fn open(url: &str, clock: &Arc<ManualClock>) -> Result<TokenManager> {
+    let clock: Arc<dyn Clock> = Arc::clone(clock) as _;
+    let driver = Registry::builtin()
+        .open(&url.parse()?, Arc::clone(&clock))
+        .await?;
+    TokenManager::new(driver, clock, ManagerOptions::default())
+}
+
+fn clock() -> Arc<ManualClock> {
+    Arc::new(ManualClock::new("2030-01-01T00:00:00Z".parse().unwrap()))
+}
+
+fn kind<T>(result: Result<T>) -> Option<ErrorKind> {
+    result.err().map(|error| error.kind())
+}
+
+#[test]
+fn every_scheme_is_covered() {
+    let registry = Registry::builtin();
+    let urls = urls();
+    for scheme in registry.schemes() {
+        let covered = urls
+            .iter()
+            .any(|(url, _)| url.starts_with(&format!("{scheme}:")));
+        assert!(covered, "no store of scheme {scheme} is tested");
+    }
+}
+
+#[tokio::test]
+async fn a_token_is_issued_used_rotated_revoked_and_flushed() {
+    for (url, _folder) in urls() {
+        let clock = clock();
+        let manager = open(&url, &clock).await.unwrap();
+
+        let request = IssueRequest::new("ada")
+            .with_tenant("engines")
+            .with_data("{}");
+        let issued = manager.issue(request).await.unwrap();
+        assert_eq!(
+            manager.validate(&issued.secret).await.unwrap(),
+            issued.record,
+            "{url}"
+        );
+
+        let rotated = manager
+            .rotate(&issued.secret, RotateRequest::new())
+            .await
+            .unwrap();
+        let RotateOutcome::Rotated(successor) = rotated else {
+            panic!("{url}: {rotated:?}")
+        };
+        assert_eq!(
+            successor.record.audit_chain_id, issued.record.audit_id,
+            "{url}"
+        );
+        assert_eq!(
+            kind(manager.validate(&issued.secret).await),
+            Some(ErrorKind::NotFound)
+        );
+
+        let again = manager
+            .rotate(&issued.secret, RotateRequest::new())
+            .await
+            .unwrap();
+        let RotateOutcome::AlreadyUsed {
+            successor: next, ..
+        } = again
+        else {
+            panic!("{url}")
+        };
+        assert_eq!(next, Some(successor.record.id), "{url}");
+
+        let revoked = manager
+            .delete_tokens(Some("ada"), None, None, None)
+            .await
+            .unwrap();
+        assert_eq!(revoked, [successor.record.id], "{url}");
+        assert_eq!(manager.list_revoked().await.unwrap().len(), 2, "{url}");
+
+        clock.advance(Duration::from_secs(3_600));
+        assert!(manager.list_revoked().await.unwrap().is_empty(), "{url}");
+        let batch = NonZeroU32::new(10).unwrap();
+        assert_eq!(
+            manager.driver().flush_all_expired(batch).await.unwrap(),
+            2,
+            "{url}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_trust_outranks_the_user() {
+    for (url, _folder) in urls() {
+        let manager = open(&url, &clock()).await.unwrap();
+        let of_trust = IssueRequest::new("trustee").with_trust("trust");
+        let of_trust = manager.issue(of_trust).await.unwrap();
+        let of_user = manager.issue(IssueRequest::new("trustor")).await.unwrap();
+
+        let revoked = manager
+            .delete_tokens(Some("trustor"), None, Some("trust"), None)
+            .await;
+        assert_eq!(revoked.unwrap(), [of_trust.record.id], "{url}");
+        manager.validate(&of_user.secret).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_callers_own_id_is_kept_once() {
+    for (url, _folder) in urls() {
+        let manager = open(&url, &clock()).await.unwrap();
+        let own = TokenSecret::new("5a1ab0ce-3f2f-4a55-8d0d-6b7a0d5b9d1e".to_owned());
+        let request = IssueRequest::new("ada").with_expiry(Expiry::In(Duration::from_secs(60)));
+        manager.create_token(&own, request.clone()).await.unwrap();
+        let again = manager.create_token(&own, request).await;
+        assert_eq!(kind(again), Some(ErrorKind::AlreadyExists), "{url}");
+
+        let filter = TokenFilter::new().with_user("ada").unwrap();
+        assert_eq!(
+            manager.driver().list_all(&filter).await.unwrap().len(),
+            1,
+            "{url}"
+        );
+    }
+}
