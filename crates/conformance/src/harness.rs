@@ -94,3 +94,41 @@ fn write(report: &Report, file: &OsStr) -> bool {
     }
     written.is_ok()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn report(outcome: Outcome) -> CaseReport {
+        let info = cases::all().next().unwrap().info;
+        CaseReport::new(&info, outcome, 0)
+    }
+
+    fn declined() -> CaseReport {
+        let reason = "a reason".to_owned();
+        report(Outcome::Declined { reason })
+    }
+
+    fn arguments(arguments: &[&str]) -> Arguments {
+        let program = ["program"].into_iter();
+        Arguments::from_iter(program.chain(arguments.iter().copied()))
+    }
+
+    #[test]
+    fn a_run_in_which_nothing_ran_is_no_success() {
+        for filter in [&[][..], &["name"], &["--exact", "name"]] {
+            let filter = arguments(filter);
+            assert!(nothing_ran(&filter, &[]).is_some());
+        }
+        assert!(nothing_ran(&arguments(&[]), &[declined()]).is_some());
+        let both = [declined(), report(Outcome::Passed)];
+        assert!(nothing_ran(&arguments(&[]), &both).is_none());
+    }
+
+    #[test]
+    fn a_declined_case_may_be_asked_for_by_its_name() {
+        let exact = arguments(&["--exact", "name"]);
+        assert!(nothing_ran(&exact, &[declined()]).is_none());
+        assert!(nothing_ran(&arguments(&["--list"]), &[]).is_none());
+    }
+}

@@ -27,6 +27,23 @@ pub(crate) fn by(anchor: Anchor, value: &str) -> Check<TokenFilter> {
     })
 }
 
+/// Both filters joined.
+pub(crate) fn both(one: &TokenFilter, two: &TokenFilter) -> TokenFilter {
+    TokenFilter {
+        user_id: two.user_id.clone().or_else(|| one.user_id.clone()),
+        tenant_id: two.tenant_id.clone().or_else(|| one.tenant_id.clone()),
+        domain_id: two.domain_id.clone().or_else(|| one.domain_id.clone()),
+        trust_id: two.trust_id.clone().or_else(|| one.trust_id.clone()),
+        consumer_id: two.consumer_id.clone().or_else(|| one.consumer_id.clone()),
+        audit_id: two.audit_id.clone().or_else(|| one.audit_id.clone()),
+        audit_chain_id: two
+            .audit_chain_id
+            .clone()
+            .or_else(|| one.audit_chain_id.clone()),
+        issued_before: two.issued_before.or(one.issued_before),
+    }
+}
+
 /// The record with this value at the anchor, whatever it had there.
 pub(crate) fn at(record: TokenRecord, anchor: Anchor, value: &str) -> Check<TokenRecord> {
     Ok(match anchor {

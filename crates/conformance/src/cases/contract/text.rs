@@ -5,7 +5,7 @@ use tokenkeep_core::{Anchor, Text, TokenFilter, TokenRecord};
 use crate::case::cases;
 use crate::check::{Check, same};
 use crate::context::Context;
-use crate::probe::{at, by, ids, is_absent, is_active, listed};
+use crate::probe::{at, both, by, ids, is_absent, is_active, listed};
 
 cases! { Contract:
     odd_text_comes_back_in_every_field [R5],
@@ -25,89 +25,23 @@ cases! { Contract:
     audit_ids_and_chains_are_compared_by_byte [R8 R9],
 }
 
-/// What key layouts, patterns, collations and encodings are likely to trip over.
+/// Letters that key layouts, patterns, collations and encodings are likely to trip over.
+const LETTERS: &str = " \t\n\r\u{1}\u{7f}\u{1b}:/\\|,;#?*%_[]{}()<>&=+@!~^'\"`$.-\u{80}\u{ff}éß\u{301}\
+    İ日ع\u{200b}\u{202e}\u{feff}\u{fffd}\u{ffff}𝔘👩\u{10ffff}";
+
+/// Words of the same kind.
+const WORDS: &str = ".. ../.. :: \\0 a% a_c [a-z] .* ^a$ {tag} {0} $1 %s %00 '' 'OR'1'='1 e\u{301} \
+    null NULL true 0 -1 1e3 \u{1b}[31m 👩\u{200d}👩\u{200d}👧";
+
+/// Each letter alone and between others, each word, and the longest texts there are.
 fn odd_texts() -> Vec<String> {
-    let mut texts: Vec<String> = [
-        " ",
-        "  ",
-        "a b",
-        "a ",
-        " a",
-        "a\tb",
-        "a\nb",
-        "a\r\nb",
-        "\u{1}",
-        "\u{7f}",
-        "\u{1b}[31m",
-        ":",
-        "::",
-        "a:b",
-        "/",
-        "../..",
-        "\\",
-        "\\0",
-        "|",
-        ",",
-        ";",
-        "#",
-        "?",
-        "*",
-        "%",
-        "_",
-        "a%",
-        "a_c",
-        "[a-z]",
-        ".*",
-        "^a$",
-        "{tag}",
-        "{}",
-        "()",
-        "<b>",
-        "&",
-        "=",
-        "+",
-        "@",
-        "!",
-        "~",
-        "^",
-        "'",
-        "''",
-        "\"",
-        "`",
-        "$1",
-        "%s",
-        "{0}",
-        "' OR '1'='1",
-        "\u{fffd}",
-        "é",
-        "e\u{301}",
-        "İstanbul",
-        "ß",
-        "日本語",
-        "العربية",
-        "👩‍👩‍👧",
-        "𝔘",
-        "\u{10ffff}",
-        "\u{ffff}",
-        "\u{feff}a",
-        "\u{200b}",
-        "\u{202e}abc",
-        "\u{ff}",
-        "\u{80}",
-        "null",
-        "NULL",
-        "true",
-        "0",
-        "-1",
-        "1e3",
-    ]
-    .into_iter()
-    .map(str::to_owned)
-    .collect();
-    texts.push("x".repeat(Text::MAX_LEN));
-    texts.push("é".repeat(Text::MAX_LEN / 2));
-    texts.push("\u{10ffff}".repeat(Text::MAX_LEN / 4));
-    texts
+    let letters = LETTERS
+        .chars()
+        .flat_map(|letter| [letter.to_string(), format!("a{letter}b")]);
+    let words = WORDS.split(' ').map(str::to_owned);
+    let longest =
+        ["x", "é", "\u{10ffff}"].map(|letter| letter.repeat(Text::MAX_LEN / letter.len()));
+    letters.chain(words).chain(longest).collect()
 }
 
 /// A token with this text in every field that takes one.
@@ -158,31 +92,29 @@ async fn odd_text_is_revoked_by_alone(ctx: Context) -> Check {
     Ok(())
 }
 
-/// Texts that must not be taken for one another, at any anchor.
+/// Texts that must not be taken for one another, at any anchor, alone or joined to another one.
 async fn are_apart(ctx: Context, texts: &[&str]) -> Check {
     for anchor in Anchor::ALL {
         let mut records = Vec::new();
         for text in texts {
-            let record = at(ctx.record("shared")?, anchor, text)?;
+            let record = at(with_text_everywhere(&ctx, "shared")?, anchor, text)?;
             ctx.driver().create(record.clone()).await?;
             records.push(record);
         }
         for (text, record) in texts.iter().zip(&records) {
-            let found = listed(&ctx.driver(), &by(anchor, text)?).await?;
-            same(
-                &found,
-                &ids([record]),
-                format!("listed by {anchor:?} {text:?}"),
-            )?;
+            for other in Anchor::ALL {
+                let mut filter = by(anchor, text)?;
+                if other != anchor {
+                    filter = both(&filter, &by(other, "shared")?);
+                }
+                let found = listed(&ctx.driver(), &filter).await?;
+                same(&found, &ids([record]), format!("listed by {filter:?}"))?;
+            }
         }
-        while let Some(record) = records.pop() {
-            let text = texts[records.len()];
+        for (text, record) in texts.iter().zip(&records).rev() {
             let revoked = ctx.driver().delete_tokens(&by(anchor, text)?).await?;
-            same(
-                &revoked,
-                &vec![record.id],
-                format!("revoked by {anchor:?} {text:?}"),
-            )?;
+            let what = format!("revoked by {anchor:?} {text:?}");
+            same(&revoked, &vec![record.id], what)?;
         }
     }
     Ok(())
