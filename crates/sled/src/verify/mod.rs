@@ -68,8 +68,11 @@ fn read(path: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The last part of a path: what errors name.
+/// The end of a path: what errors name.
 fn shown(path: &Path) -> String {
-    let name = path.file_name().unwrap_or(path.as_os_str());
-    format!("file {}", name.display())
+    let name = path.file_name().unwrap_or(path.as_os_str()).display();
+    match path.parent() {
+        Some(parent) if parent.ends_with("blobs") => format!("file blobs/{name}"),
+        _ => format!("file {name}"),
+    }
 }

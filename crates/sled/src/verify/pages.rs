@@ -99,10 +99,7 @@ pub(super) fn verify_blob(log: &Log, id: i64) -> Result<()> {
     let mut bytes = Bytes(&blob);
     let sum = bytes.u32();
     if sum != Some(crc32fast::hash(bytes.0)) || bytes.is_empty() {
-        return Err(Error::corrupt(
-            format!("blobs, {}", shown(&path)),
-            "fails its checksum",
-        ));
+        return Err(Error::corrupt(shown(&path), "fails its checksum"));
     }
     Ok(())
 }
