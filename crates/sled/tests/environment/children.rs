@@ -1,0 +1,128 @@
+//! What the children do.
+
+use std::fs;
+use std::io::{self, Read as _};
+use std::path::Path;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokenkeep_core::{ErrorKind, ManualClock, Result, Timestamp, TokenDriver as _};
+use tokenkeep_sled::{SledDriver, SledOptions};
+
+use crate::support::{Outcome, create, id, open, record};
+
+/// Does a job in a folder; ends well if the job did.
+pub(crate) fn main(job: &str) -> ExitCode {
+    let Some((job, folder)) = job.split_once(' ') else {
+        return ExitCode::FAILURE;
+    };
+    let folder = Path::new(folder);
+    let done = match job {
+        "hold" => crate::run(hold(folder)),
+        "fail" => crate::run(fail(folder)),
+        _ => crate::run(fill(folder)),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failed) => {
+            eprintln!("child: {}", failed.message().unwrap_or_default());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// Keeps a store open until the input ends.
+async fn hold(folder: &Path) -> Outcome {
+    let driver = open(folder).await?;
+    create(&driver, 0..10, 100).await?;
+    println!("open");
+    io::stdin().read_to_end(&mut Vec::new())?;
+    drop(driver);
+    println!("closed");
+    Ok(())
+}
+
+/// Says why a store cannot be opened.
+async fn fail(folder: &Path) -> Outcome {
+    let error = open(folder).await.err().ok_or("it was opened")?;
+    println!("{error}");
+    Ok(())
+}
+
+/// Writes until the disk is full; what was acknowledged is there when there is room again.
+async fn fill(folder: &Path) -> Outcome {
+    let ballast = folder.join("ballast");
+    let store = folder.join("store");
+    fs::write(&ballast, vec![0; 16 << 20])?;
+    let driver = impatient(&store).await?;
+    let mut acknowledged = 0;
+    let mut begun = Instant::now();
+    let error = loop {
+        match driver
+            .create(record(acknowledged, vec![b'd'; 4_000])?)
+            .await
+        {
+            Ok(()) => acknowledged += 1,
+            Err(error) => break error,
+        }
+        begun = Instant::now();
+    };
+    in_time(begun);
+    // It was begun when the disk was found full, so nobody knows whether it is there.
+    assert_eq!(error.kind(), ErrorKind::Indeterminate, "{error}");
+    refuses_all(&driver, acknowledged).await?;
+    drop(driver);
+    // With no room at all it cannot even be opened, which harms nothing.
+    fill_up(&folder.join("more ballast"))?;
+    if let Err(error) = impatient(&store).await {
+        assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    }
+    fs::remove_file(ballast)?;
+    let driver = impatient(&store).await?;
+    for number in 0..acknowledged {
+        driver.get(&id(number)).await?;
+    }
+    create(&driver, acknowledged + 1..acknowledged + 50, 4_000).await?;
+    println!("survived with {acknowledged} tokens");
+    Ok(())
+}
+
+async fn impatient(store: &Path) -> Result<SledDriver> {
+    let options = SledOptions::new(store).with_timeout(TIMEOUT);
+    let clock = Arc::new(ManualClock::new(Timestamp::MIN));
+    SledDriver::open(options, clock).await
+}
+
+const TIMEOUT: Duration = Duration::from_secs(3);
+
+fn in_time(begun: Instant) {
+    assert!(begun.elapsed() < TIMEOUT + Duration::from_secs(1));
+}
+
+/// Once a write has failed, every call ends in time and says that nothing was done.
+async fn refuses_all(driver: &SledDriver, number: u64) -> Outcome {
+    for _ in 0..3 {
+        let begun = Instant::now();
+        let errors = [
+            driver.create(record(number + 1, Vec::new())?).await.err(),
+            driver.delete(&id(0)).await.err(),
+            driver.get(&id(0)).await.err(),
+            driver.check().await.err(),
+        ];
+        in_time(begun);
+        for error in errors {
+            let error = error.ok_or("a call went well on a full disk")?;
+            assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+        }
+    }
+    Ok(())
+}
+
+fn fill_up(path: &Path) -> io::Result<()> {
+    let full = fs::write(path, vec![0; 32 << 20]);
+    match full {
+        Err(error) if error.kind() == io::ErrorKind::StorageFull => Ok(()),
+        other => other,
+    }
+}
