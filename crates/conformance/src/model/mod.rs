@@ -82,7 +82,7 @@ async fn play_one(ctx: &Context, pair: Option<Pair>, calls: &[Call]) -> Check<Pa
             .await
             .map_err(|failure| Failure::new(format!("call {}: {failure}", number + 1)))?;
     }
-    pair.look_at_everything()
+    pair.finish()
         .await
         .map_err(|failure| Failure::new(format!("after the last call: {failure}")))?;
     Ok(pair)

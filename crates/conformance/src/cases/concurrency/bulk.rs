@@ -196,7 +196,9 @@ async fn concurrent_bulk_revokes_share_out_the_tokens(ctx: Context) -> Check {
     let filters = [
         TokenFilter::new().with_user("ada")?,
         TokenFilter::new().with_tenant("engines")?,
-        TokenFilter::new().with_tenant("looms")?.with_user("ada")?,
+        TokenFilter::new()
+            .with_tenant("engines")?
+            .with_user("ada")?,
     ];
     let calls = (0..24).map(|number| {
         let (driver, filter) = (ctx.driver(), filters[number % filters.len()].clone());

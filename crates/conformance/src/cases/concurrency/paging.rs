@@ -1,15 +1,17 @@
 //! `list` and `list_revoked` read in pages while others write.
 
 use std::collections::BTreeSet;
+use std::future::Future;
+use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokenkeep_core::{PageRequest, Replacement, TokenDriver, TokenFilter, TokenId, TokenRecord};
 
 use super::at_once::all_at_once;
 use crate::case::cases;
-use crate::check::{Check, Failure, ensure};
+use crate::check::{Check, ensure};
 use crate::context::Context;
 
 cases! { Concurrency:
@@ -19,10 +21,14 @@ cases! { Concurrency:
 }
 
 /// Tokens that are active throughout.
-const STEADY: usize = 120;
+const STEADY: usize = 80;
 
-/// How many times the tokens are listed.
-const LISTINGS: usize = 6;
+/// How long the pages of each reader are, and how often it lists the tokens.
+const PAGES: [u32; 3] = [1, 7, 30];
+const LISTINGS: usize = 3;
+
+/// How many tasks write.
+const WRITERS: usize = 4;
 
 /// How many rounds a writer does at most.
 const ROUNDS: usize = 400;
@@ -48,41 +54,86 @@ async fn list_beside_rotations_repeats_and_skips_nothing(ctx: Context) -> Check 
     list_beside(&ctx, Churn::Rotate).await
 }
 
-/// Lists the tokens of a user again and again while four tasks write to the same user, until the
-/// listings are done.
+/// What readers and writers know of each other, so that neither gets far ahead: there are about as
+/// many writes as pages, however the tasks are scheduled.
+#[derive(Default)]
+struct Beside {
+    pages: AtomicUsize,
+    writes: AtomicUsize,
+    readers_ended: AtomicUsize,
+    writers_ended: AtomicUsize,
+}
+
+impl Beside {
+    /// Notes a page, and waits while there are too few writes.
+    async fn page_read(&self) {
+        self.pages.fetch_add(1, Ordering::SeqCst);
+        while self.ahead() <= 0 && self.writers_ended.load(Ordering::SeqCst) < WRITERS {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// Notes a write, and waits while there are too many; tells whether anybody reads still.
+    async fn written(&self) -> bool {
+        self.writes.fetch_add(1, Ordering::SeqCst);
+        let reading = || self.readers_ended.load(Ordering::SeqCst) < PAGES.len();
+        while self.ahead() > 10 && reading() {
+            tokio::task::yield_now().await;
+        }
+        reading()
+    }
+
+    /// By how much there are more writes than pages.
+    fn ahead(&self) -> isize {
+        let pages = self.pages.load(Ordering::SeqCst) as isize;
+        self.writes.load(Ordering::SeqCst) as isize - pages
+    }
+}
+
+/// Lists the tokens of a user again and again, with a write between each page and the next.
 async fn list_beside(ctx: &Context, churn: Churn) -> Check {
     let mut steady = Vec::new();
     for _ in 0..STEADY {
         steady.push(ctx.stored("ada").await?);
     }
     let ids: BTreeSet<_> = steady.iter().map(|token| token.id).collect();
-    let done = Arc::new(AtomicBool::new(false));
-    let mut writers = Vec::new();
-    for number in 0..4 {
-        let mine = steady.iter().skip(number).step_by(4).cloned().collect();
+    let beside = Arc::new(Beside::default());
+    let mut tasks: Vec<Pin<Box<dyn Future<Output = Check> + Send>>> = Vec::new();
+    for number in 0..WRITERS {
+        let mine = steady.iter().skip(number).step_by(WRITERS).cloned();
         let writer = Writer {
             driver: ctx.driver(),
-            done: Arc::clone(&done),
-            steady: mine,
+            steady: mine.collect(),
             fresh: (0..ROUNDS)
                 .map(|_| ctx.record("ada"))
                 .collect::<Check<_>>()?,
         };
-        writers.push(tokio::spawn(writer.write(churn)));
+        let beside = Arc::clone(&beside);
+        tasks.push(Box::pin(async move {
+            let written = writer.write(churn, &beside).await;
+            beside.writers_ended.fetch_add(1, Ordering::SeqCst);
+            written
+        }));
     }
-    let readers = [1, 7, 50].map(|limit| read(ctx.driver(), ids.clone(), limit));
-    let read = all_at_once(readers.into()).await;
-    done.store(true, Ordering::SeqCst);
-    for writer in writers {
-        writer
-            .await
-            .map_err(|error| Failure::new(format!("a writer ended early: {error}")))??;
+    for limit in PAGES {
+        let (driver, ids) = (ctx.driver(), ids.clone());
+        let beside = Arc::clone(&beside);
+        tasks.push(Box::pin(async move {
+            let read = read(driver, ids, limit, &beside).await;
+            beside.readers_ended.fetch_add(1, Ordering::SeqCst);
+            read
+        }));
     }
-    read.map(drop)
+    all_at_once(tasks).await.map(drop)
 }
 
 /// Lists in pages of this length; each token is there at most once, each steady one exactly once.
-async fn read(driver: Arc<dyn TokenDriver>, steady: BTreeSet<TokenId>, limit: u32) -> Check {
+async fn read(
+    driver: Arc<dyn TokenDriver>,
+    steady: BTreeSet<TokenId>,
+    limit: u32,
+    beside: &Beside,
+) -> Check {
     let filter = TokenFilter::new().with_user("ada")?;
     for _ in 0..LISTINGS {
         let mut seen = BTreeSet::new();
@@ -97,7 +148,7 @@ async fn read(driver: Arc<dyn TokenDriver>, steady: BTreeSet<TokenId>, limit: u3
                 break;
             }
             request = request.after(page.cursor);
-            tokio::task::yield_now().await;
+            beside.page_read().await;
         }
         let missed = steady.difference(&seen).count();
         ensure(
@@ -108,23 +159,22 @@ async fn read(driver: Arc<dyn TokenDriver>, steady: BTreeSet<TokenId>, limit: u3
     Ok(())
 }
 
-/// A task that writes until it is told to stop.
+/// A task that writes until the readers have ended.
 struct Writer {
     driver: Arc<dyn TokenDriver>,
-    done: Arc<AtomicBool>,
     steady: Vec<TokenRecord>,
     fresh: Vec<TokenRecord>,
 }
 
 impl Writer {
-    async fn write(mut self, churn: Churn) -> Check {
+    async fn write(mut self, churn: Churn, beside: &Beside) -> Check {
         for round in 0..ROUNDS {
             match churn {
                 Churn::CreateAndRevoke => self.create_and_revoke(round).await?,
                 Churn::Replace => self.replace(round).await?,
                 Churn::Rotate => self.rotate(round).await?,
             }
-            if self.done.load(Ordering::SeqCst) {
+            if !beside.written().await {
                 break;
             }
             tokio::task::yield_now().await;
@@ -144,11 +194,9 @@ impl Writer {
     async fn replace(&mut self, round: usize) -> Check {
         let place = round % self.steady.len();
         let token = &mut self.steady[place];
-        // Now earlier, now later than the others, so that no order by expiry would hold.
-        let expires_at = match round % 2 {
-            0 => token.expires_at.saturating_sub(Duration::from_secs(60)),
-            _ => token.expires_at.saturating_add(Duration::from_secs(90)),
-        };
+        // Now earlier, now later than before, so that no order by expiry would hold.
+        let later = Duration::from_secs(round as u64 * 37 % 100);
+        let expires_at = token.expires_at.saturating_add(later);
         let change = Replacement {
             id: token.id,
             expires_at,

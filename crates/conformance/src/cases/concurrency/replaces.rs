@@ -9,6 +9,7 @@ use tokenkeep_core::ErrorKind::{AlreadyExists, Conflict, NotFound};
 use tokenkeep_core::{
     Replacement, Rotation, TokenDriver, TokenDriverExt, TokenFilter, TokenId, TokenRecord,
 };
+use tokio::sync::Notify;
 
 use super::at_once::{all_at_once, at_once, one_winner};
 use crate::case::cases;
@@ -119,7 +120,8 @@ const EXTENSION: Duration = Duration::from_secs(60);
 /// How often a token is replaced at most, should its revocation be slow to come.
 const REPLACES: u32 = 2_000;
 
-/// 40 tokens, each replaced on and on by one task while another revokes it.
+/// 40 tokens, each replaced on and on by one task until another, which waits until that is under way,
+/// has revoked it.
 async fn revocation_against_replace(ctx: &Context, how: Revocation) -> Check {
     let mut tokens = Vec::new();
     let mut calls = Vec::new();
@@ -128,14 +130,22 @@ async fn revocation_against_replace(ctx: &Context, how: Revocation) -> Check {
         let token = ctx.stored(&user).await?;
         let successor = ctx.record("successor")?;
         let driver = ctx.driver();
-        let replacing = replace_on_and_on(Arc::clone(&driver), token.clone());
-        let revoking = revoke(driver, token.clone(), successor, how);
+        let under_way = Arc::new(Notify::new());
+        let replacing =
+            replace_on_and_on(Arc::clone(&driver), token.clone(), Arc::clone(&under_way));
+        let (revoked, wait) = (token.clone(), under_way);
+        let revoking = async move {
+            wait.notified().await;
+            revoke(driver, revoked, successor, how).await
+        };
         calls.push(async move {
             let replacing = tokio::spawn(replacing);
-            let revoked = tokio::spawn(revoking).await;
+            let revoking = tokio::spawn(revoking);
             let ended = |error| Failure::new(format!("a task ended early: {error}"));
-            revoked.map_err(ended)??;
-            replacing.await.map_err(ended)?
+            // The replacing task first: when it fails early, the other waits in vain.
+            let replaces = replacing.await.map_err(ended)??;
+            revoking.await.map_err(ended)??;
+            Ok(replaces)
         });
         tokens.push(token);
     }
@@ -176,13 +186,20 @@ async fn extended_tokens_hold_their_ids(ctx: &Context, tokens: &[TokenRecord]) -
 }
 
 /// Replaces a token, each time with a later expiry, until it is gone; gives how often.
-async fn replace_on_and_on(driver: Arc<dyn TokenDriver>, token: TokenRecord) -> Check<u32> {
+async fn replace_on_and_on(
+    driver: Arc<dyn TokenDriver>,
+    token: TokenRecord,
+    under_way: Arc<Notify>,
+) -> Check<u32> {
     for replaces in 0..REPLACES {
         let change = Replacement {
             id: token.id,
             expires_at: token.expires_at.saturating_add(EXTENSION * (replaces + 1)),
             data: token.data.clone(),
         };
+        if replaces > 0 {
+            under_way.notify_one();
+        }
         match driver.replace(change, u64::from(replaces) + 1).await {
             Ok(version) => same(&version, &(u64::from(replaces) + 2), "the new version")?,
             Err(error) => {
