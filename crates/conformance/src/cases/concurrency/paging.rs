@@ -4,14 +4,14 @@ use std::collections::BTreeSet;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokenkeep_core::{PageRequest, Replacement, TokenDriver, TokenFilter, TokenId, TokenRecord};
+use tokio::sync::watch;
 
 use super::at_once::all_at_once;
 use crate::case::cases;
-use crate::check::{Check, ensure};
+use crate::check::{Check, Failure, ensure};
 use crate::context::Context;
 
 cases! { Concurrency:
@@ -56,38 +56,42 @@ async fn list_beside_rotations_repeats_and_skips_nothing(ctx: Context) -> Check 
 
 /// What readers and writers know of each other, so that neither gets far ahead: there are about as
 /// many writes as pages, however the tasks are scheduled.
-#[derive(Default)]
+#[derive(Clone, Copy)]
 struct Beside {
-    pages: AtomicUsize,
-    writes: AtomicUsize,
-    readers_ended: AtomicUsize,
-    writers_ended: AtomicUsize,
+    pages: usize,
+    writes: usize,
+    readers: usize,
+    writers: usize,
 }
 
 impl Beside {
-    /// Notes a page, and waits while there are too few writes.
-    async fn page_read(&self) {
-        self.pages.fetch_add(1, Ordering::SeqCst);
-        while self.ahead() <= 0 && self.writers_ended.load(Ordering::SeqCst) < WRITERS {
-            tokio::task::yield_now().await;
-        }
+    fn readers_may_go_on(&self) -> bool {
+        self.writes > self.pages || self.writers == 0
     }
 
-    /// Notes a write, and waits while there are too many; tells whether anybody reads still.
-    async fn written(&self) -> bool {
-        self.writes.fetch_add(1, Ordering::SeqCst);
-        let reading = || self.readers_ended.load(Ordering::SeqCst) < PAGES.len();
-        while self.ahead() > 10 && reading() {
-            tokio::task::yield_now().await;
-        }
-        reading()
+    fn writers_may_go_on(&self) -> bool {
+        self.writes <= self.pages + 10 || self.readers == 0
     }
+}
 
-    /// By how much there are more writes than pages.
-    fn ahead(&self) -> isize {
-        let pages = self.pages.load(Ordering::SeqCst) as isize;
-        self.writes.load(Ordering::SeqCst) as isize - pages
-    }
+type Seen = watch::Sender<Beside>;
+
+/// Notes a page, and waits while there are too few writes.
+async fn page_read(seen: &Seen) -> Check {
+    seen.send_modify(|beside| beside.pages += 1);
+    let mut seen = seen.subscribe();
+    let waited = seen.wait_for(Beside::readers_may_go_on).await;
+    waited.map(drop).map_err(Failure::new)
+}
+
+/// Notes a write, and waits while there are too many; tells whether anybody reads still.
+async fn written(seen: &Seen) -> Check<bool> {
+    seen.send_modify(|beside| beside.writes += 1);
+    let mut seen = seen.subscribe();
+    let waited = seen.wait_for(Beside::writers_may_go_on).await;
+    waited
+        .map(|beside| beside.readers > 0)
+        .map_err(Failure::new)
 }
 
 /// Lists the tokens of a user again and again, with a write between each page and the next.
@@ -97,7 +101,13 @@ async fn list_beside(ctx: &Context, churn: Churn) -> Check {
         steady.push(ctx.stored("ada").await?);
     }
     let ids: BTreeSet<_> = steady.iter().map(|token| token.id).collect();
-    let beside = Arc::new(Beside::default());
+    let (seen, _) = watch::channel(Beside {
+        pages: 0,
+        writes: 0,
+        readers: PAGES.len(),
+        writers: WRITERS,
+    });
+    let seen = Arc::new(seen);
     let mut tasks: Vec<Pin<Box<dyn Future<Output = Check> + Send>>> = Vec::new();
     for number in 0..WRITERS {
         let mine = steady.iter().skip(number).step_by(WRITERS).cloned();
@@ -108,19 +118,19 @@ async fn list_beside(ctx: &Context, churn: Churn) -> Check {
                 .map(|_| ctx.record("ada"))
                 .collect::<Check<_>>()?,
         };
-        let beside = Arc::clone(&beside);
+        let seen = Arc::clone(&seen);
         tasks.push(Box::pin(async move {
-            let written = writer.write(churn, &beside).await;
-            beside.writers_ended.fetch_add(1, Ordering::SeqCst);
+            let written = writer.write(churn, &seen).await;
+            seen.send_modify(|beside| beside.writers -= 1);
             written
         }));
     }
     for limit in PAGES {
         let (driver, ids) = (ctx.driver(), ids.clone());
-        let beside = Arc::clone(&beside);
+        let seen = Arc::clone(&seen);
         tasks.push(Box::pin(async move {
-            let read = read(driver, ids, limit, &beside).await;
-            beside.readers_ended.fetch_add(1, Ordering::SeqCst);
+            let read = read(driver, ids, limit, &seen).await;
+            seen.send_modify(|beside| beside.readers -= 1);
             read
         }));
     }
@@ -132,25 +142,25 @@ async fn read(
     driver: Arc<dyn TokenDriver>,
     steady: BTreeSet<TokenId>,
     limit: u32,
-    beside: &Beside,
+    seen: &Seen,
 ) -> Check {
     let filter = TokenFilter::new().with_user("ada")?;
     for _ in 0..LISTINGS {
-        let mut seen = BTreeSet::new();
+        let mut listed = BTreeSet::new();
         let mut request = PageRequest::new(limit)?;
         loop {
             let page = driver.list(&filter, &request).await?;
             ensure(page.items.len() <= request.limit(), "a page is too long")?;
             for token in page.items {
-                ensure(seen.insert(token.id), "a token was listed twice")?;
+                ensure(listed.insert(token.id), "a token was listed twice")?;
             }
             if !page.more {
                 break;
             }
             request = request.after(page.cursor);
-            beside.page_read().await;
+            page_read(seen).await?;
         }
-        let missed = steady.difference(&seen).count();
+        let missed = steady.difference(&listed).count();
         ensure(
             missed == 0,
             format!("{missed} tokens that were active throughout were skipped"),
@@ -167,14 +177,14 @@ struct Writer {
 }
 
 impl Writer {
-    async fn write(mut self, churn: Churn, beside: &Beside) -> Check {
+    async fn write(mut self, churn: Churn, seen: &Seen) -> Check {
         for round in 0..ROUNDS {
             match churn {
                 Churn::CreateAndRevoke => self.create_and_revoke(round).await?,
                 Churn::Replace => self.replace(round).await?,
                 Churn::Rotate => self.rotate(round).await?,
             }
-            if !beside.written().await {
+            if !written(seen).await? {
                 break;
             }
             tokio::task::yield_now().await;
