@@ -21,7 +21,7 @@ pub(crate) fn faults() -> Vec<Trial> {
         found_by::<FlushRemovesTheRevoked>("concurrency::flush_beside_load_leaves_the_unexpired"),
         found_by::<FlushIgnoresItsLimit>("contract::flush_keeps_to_its_limit"),
         found_by::<FlushSaysAlwaysMore>("contract::flush_says_no_more_when_none_wait"),
-        found_by::<FlushNeverSaysMore>("contract::flush_all_by_batches"),
+        found_by::<FlushNeverSaysMore>("contract::flush_of_a_thousand_by_batches"),
         found_by::<FlushTakesASecondLife>("contract::a_flush_leaves_a_second_life_alone"),
         found_by::<FlushLooksThenRemoves>("concurrency::ids_created_anew_beside_a_flush_are_kept"),
         found_by::<FlushCountsWhatItSaw>(
