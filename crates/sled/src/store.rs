@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError, Weak, mpsc};
 use std::thread;
+use std::time::Duration;
 
 use tokenkeep_core::{Clock, Error, ErrorKind, Result};
 use tokio::sync::Semaphore;
@@ -236,11 +237,26 @@ impl Shared {
         };
         match ended.recv_timeout(self.options.timeout) {
             Ok((disk, flushed)) => {
-                drop(disk);
+                if self.failure.check().is_err() {
+                    close_in_time(disk, self.options.timeout);
+                }
                 flushed
             }
             Err(_) => Err(indeterminate("the writer did not end in time")),
         }
+    }
+}
+
+/// Closes a database that could not write: sled may then wait for ever for what was not written, in
+/// which case a thread is left behind, and the folder stays locked until the process ends.
+fn close_in_time(disk: Disk, timeout: Duration) {
+    let (closed, closing) = mpsc::channel();
+    let closer = thread::Builder::new().spawn(move || {
+        drop(disk);
+        let _ = closed.send(());
+    });
+    if closer.is_err() || closing.recv_timeout(timeout).is_err() {
+        tracing::error!("the failed sled store could not be closed");
     }
 }
 
