@@ -23,6 +23,8 @@ pub(crate) fn start(verbose: bool) -> Result<(), Failure> {
         .with_env_filter(filter)
         .with_ansi(colour)
         .with_writer(io::stderr)
+        // Told on standard error too, by a macro that panics if that cannot be written.
+        .log_internal_errors(false)
         .try_init()
         .map_err(|error| Failure::usage(format!("cannot start logging: {error}")))
 }

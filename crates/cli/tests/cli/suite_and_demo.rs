@@ -112,11 +112,11 @@ fn the_demo_counts_right_twice_and_leaves_the_store_alone() {
         );
         assert_eq!(lines.last().unwrap()["remains"], Value::Null);
     }
+    assert_eq!(names_in(&home.path().join("tokenkeep-data")), before);
     assert!(
         home.is_valid(&mine),
         "a user of the same name is not touched"
     );
-    assert_eq!(names_in(&home.path().join("tokenkeep-data")), before);
 }
 
 #[test]
