@@ -48,6 +48,12 @@ impl Key {
         }
     }
 
+    /// The bytes of [`Key::Record`] without an allocation: what every lookup needs.
+    #[must_use]
+    pub fn record(id: &TokenId) -> [u8; 1 + TokenId::LEN] {
+        record_key(id)
+    }
+
     /// Reads a key.
     ///
     /// # Errors
@@ -118,7 +124,6 @@ pub fn revoked(after: Sequence, last: Sequence) -> KeyRange {
     )
 }
 
-/// The record's key, on the stack: what every lookup needs.
 pub(crate) fn record_key(id: &TokenId) -> [u8; 1 + TokenId::LEN] {
     let mut key = [b't'; 1 + TokenId::LEN];
     key[1..].copy_from_slice(id.as_bytes());

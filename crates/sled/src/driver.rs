@@ -99,7 +99,7 @@ impl SledDriver {
 
     fn find(&self, id: &TokenId) -> Result<TokenRecord> {
         self.store.failure.check()?;
-        let value = self.namespace.read(&Key::Record(*id).encode())?;
+        let value = self.namespace.read(&Key::record(id))?;
         let value = value.ok_or_else(Error::not_found)?;
         let header = Header::decode(id, &value)?;
         if !header.is_active(self.store.clock.now()) {

@@ -225,7 +225,7 @@ impl View<'_> {
     }
 
     fn find(&self, id: &TokenId) -> Result<Option<Stored>> {
-        match self.part.changes.get(&Key::Record(*id).encode()) {
+        match self.part.changes.get(Key::record(id).as_slice()) {
             Some(Some(value)) => Stored::decode(id, value).map(Some),
             Some(None) => Ok(None),
             None => self.part.namespace.find(id),

@@ -1,7 +1,7 @@
 //! One namespace: a tree of its own in the folder's database (R18).
 
 use std::fmt;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use tokenkeep_core::{Error, Result, StoreId, TokenId};
 use tokenkeep_layout::{Generation, Key, KeyRange, Sequence, StoreHeader, Stored};
@@ -20,6 +20,8 @@ pub(crate) struct Namespace {
     numbered: AtomicU64,
     /// The last revocation whose entries can all be seen, and those of all before it.
     visible: AtomicU64,
+    /// Whether a batch is being applied, which sled's `get` would wait for.
+    applying: AtomicBool,
 }
 
 impl fmt::Debug for Namespace {
@@ -47,6 +49,7 @@ impl Namespace {
             store_id: header.store_id,
             numbered: AtomicU64::new(Sequence::NONE.to_u64()),
             visible: AtomicU64::new(0),
+            applying: AtomicBool::new(false),
         };
         let next = namespace.generation()?.next()?;
         namespace.show(Sequence::before(next));
@@ -63,14 +66,20 @@ impl Namespace {
 
     /// Reads an entry without waiting for a batch that is being applied.
     ///
-    /// sled's `get` does wait for it. Where several entries are read, this sees a batch in the
-    /// middle: look at a record for what holds of its token, and take an index for a hint.
+    /// Where several entries are read, this sees a batch in the middle: look at a record for what
+    /// holds of its token, and take an index for a hint.
     pub(crate) fn read(&self, key: &[u8]) -> Result<Option<sled::IVec>> {
-        read(&self.tree, key)
+        if self.applying.load(Ordering::Acquire) {
+            return read(&self.tree, key);
+        }
+        // Faster, but for the whole of a batch it waits.
+        self.tree
+            .get(key)
+            .map_err(|error| from_sled(error, Effect::None))
     }
 
     pub(crate) fn find(&self, id: &TokenId) -> Result<Option<Stored>> {
-        self.read(&Key::Record(*id).encode())?
+        self.read(&Key::record(id))?
             .map(|value| Stored::decode(id, &value))
             .transpose()
     }
@@ -87,9 +96,10 @@ impl Namespace {
     }
 
     pub(crate) fn apply(&self, batch: sled::Batch) -> Result<()> {
-        self.tree
-            .apply_batch(batch)
-            .map_err(|error| from_sled(error, Effect::Unknown))
+        self.applying.store(true, Ordering::Release);
+        let applied = self.tree.apply_batch(batch);
+        self.applying.store(false, Ordering::Release);
+        applied.map_err(|error| from_sled(error, Effect::Unknown))
     }
 
     /// The last revocation that was numbered. The first time in a run a new generation is begun, on
