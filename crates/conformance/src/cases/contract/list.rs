@@ -25,6 +25,7 @@ cases! { Contract:
     pages_while_others_expire_and_are_flushed [R9],
     pages_while_all_are_replaced [R9],
     a_cursor_holds_when_its_token_is_gone [R9],
+    a_cursor_at_the_end_holds [R9],
 }
 
 /// So many tokens of Ada's.
@@ -257,4 +258,21 @@ async fn a_cursor_holds_when_its_token_is_gone(ctx: Context) -> Check {
         }
     }
     none_was_skipped(&pages, &records)
+}
+
+/// After the last item there is nothing more, and a place to ask from again.
+async fn a_cursor_at_the_end_holds(ctx: Context) -> Check {
+    some(&ctx, 3).await?;
+    let mut request = PageRequest::new(3)?;
+    let first = ctx.driver().list(&adas()?, &request).await?;
+    same(&first.items.len(), &3, "how many are on the page")?;
+    let mut cursor = first.cursor;
+    for _ in 0..3 {
+        request = request.after(cursor);
+        let page = ctx.driver().list(&adas()?, &request).await?;
+        same(&page.items, &vec![], "the page after the last")?;
+        ensure(page.cursor.is_some(), "the place at the end is lost")?;
+        cursor = page.cursor;
+    }
+    Ok(())
 }
