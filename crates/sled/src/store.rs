@@ -237,9 +237,7 @@ impl Shared {
         };
         match ended.recv_timeout(self.options.timeout) {
             Ok((disk, flushed)) => {
-                if self.failure.check().is_err() {
-                    close_in_time(disk, self.options.timeout);
-                }
+                close_in_time(disk, self.options.timeout);
                 flushed
             }
             Err(_) => Err(indeterminate("the writer did not end in time")),
@@ -247,8 +245,8 @@ impl Shared {
     }
 }
 
-/// Closes a database that could not write: sled may then wait for ever for what was not written, in
-/// which case a thread is left behind, and the folder stays locked until the process ends.
+/// Closes the database, on a thread that is left behind if that takes too long: on a full disk sled
+/// may wait for ever for what it could not write. The folder then stays locked until the process ends.
 fn close_in_time(disk: Disk, timeout: Duration) {
     let (closed, closing) = mpsc::channel();
     let closer = thread::Builder::new().spawn(move || {
@@ -256,7 +254,7 @@ fn close_in_time(disk: Disk, timeout: Duration) {
         let _ = closed.send(());
     });
     if closer.is_err() || closing.recv_timeout(timeout).is_err() {
-        tracing::error!("the failed sled store could not be closed");
+        tracing::error!("the sled store could not be closed in time");
     }
 }
 
