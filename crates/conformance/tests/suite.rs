@@ -91,7 +91,7 @@ fn a_blocked_thread_is_a_failure_and_the_run_goes_on() {
         Ok(Owned::new(MemoryDriver::new(clock)))
     });
     let suite = Suite::new("blocks", backend).with_case_timeout(Duration::from_millis(50));
-    let report = run(&suite, "contract::create_t");
+    let report = run(&suite, "contract::ids_");
     assert!(report.failed() > 1 && report.passed() == 0, "{report:?}");
 }
 
