@@ -1,5 +1,7 @@
 //! The life of a token through the manager, on every backend that is built in.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
