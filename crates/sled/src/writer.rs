@@ -5,11 +5,12 @@
 //! company: a lone call goes at once.
 
 use std::collections::{HashMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use tokenkeep_core::{Clock, Limits, Result};
+use tokenkeep_core::{Clock, Error, ErrorKind, Limits, Result};
 
 use crate::disk::Disk;
 use crate::failure::Failure;
@@ -37,8 +38,9 @@ pub(crate) struct Writer {
 
 impl Writer {
     /// Works until all handles of the store are dropped; gives back what was open.
+    ///
+    /// A panic closes the store to readers too: memory and files may differ from then on.
     pub(crate) fn run(self) -> (Disk, Result<()>) {
-        let guard = PanicGuard(Arc::clone(&self.failure));
         let mut state = State {
             writer: self,
             namespaces: HashMap::new(),
@@ -46,11 +48,17 @@ impl Writer {
             running: VecDeque::new(),
             flush_due: None,
         };
-        while state.gather() {
-            state.work();
-        }
-        let result = state.flush_if(true);
-        drop(guard);
+        let worked = catch_unwind(AssertUnwindSafe(|| {
+            while state.gather() {
+                state.work();
+            }
+            state.flush_if(true)
+        }));
+        let result = worked.unwrap_or_else(|_| {
+            let error = Error::new(ErrorKind::Internal, "the writer panicked");
+            state.writer.failure.set(&error);
+            Err(error)
+        });
         (state.writer.disk, result)
     }
 }
@@ -183,17 +191,5 @@ impl State {
         self.namespaces
             .insert(name.to_owned(), Arc::clone(&namespace));
         Ok(namespace)
-    }
-}
-
-/// Closes the store to readers too if the writer panics.
-struct PanicGuard(Arc<Failure>);
-
-impl Drop for PanicGuard {
-    fn drop(&mut self) {
-        if std::thread::panicking() {
-            let error = tokenkeep_core::ErrorKind::Internal.into();
-            self.0.set(&error);
-        }
     }
 }
