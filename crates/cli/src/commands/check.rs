@@ -37,7 +37,7 @@ impl Check {
                 warnings: &info.warnings,
             })?;
         } else {
-            output.table(&table(&info))?;
+            output.table(table(&info))?;
         }
         Ok(Exit::Done)
     }

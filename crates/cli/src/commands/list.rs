@@ -104,7 +104,7 @@ pub(super) fn write_page(
         for record in items {
             table.row(token_row(record));
         }
-        output.table(&table)?;
+        output.table(table)?;
     }
     output.flush()
 }

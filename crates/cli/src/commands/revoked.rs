@@ -112,7 +112,7 @@ fn write(
     }
     if !table.is_empty() {
         heading.is_written = true;
-        output.table(&table)?;
+        output.table(table)?;
     }
     output.flush()
 }

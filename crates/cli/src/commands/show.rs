@@ -34,7 +34,7 @@ impl Show {
         fields.field("version", full.version.to_string());
         fields.field("data encoding", full.data_encoding);
         fields.field("data", &full.data);
-        output.table(&fields)?;
+        output.table(fields)?;
         Ok(Exit::Done)
     }
 }

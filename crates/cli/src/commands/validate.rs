@@ -48,7 +48,7 @@ fn answer(record: Option<&TokenRecord>, output: &mut Output) -> Result<Exit, Fai
         for (name, value) in public.iter().flat_map(PublicToken::fields) {
             fields.field(name, value);
         }
-        output.table(&fields)?;
+        output.table(fields)?;
     }
     Ok(if valid { Exit::Done } else { Exit::Negative })
 }

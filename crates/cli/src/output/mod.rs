@@ -62,7 +62,7 @@ impl Output {
         write!(self.out, "{text}")
     }
 
-    pub(crate) fn table(&mut self, table: &Table) -> io::Result<()> {
+    pub(crate) fn table(&mut self, mut table: Table) -> io::Result<()> {
         self.out.write_all(table.render().as_bytes())
     }
 

@@ -51,7 +51,10 @@ impl Table {
     }
 
     /// The table as text: no borders, nothing wrapped, so that whole values can be copied.
-    pub(crate) fn render(&self) -> String {
+    pub(crate) fn render(&mut self) -> String {
+        for column in self.cells.column_iter_mut() {
+            column.set_padding((0, 2));
+        }
         let mut text = String::new();
         for (number, line) in self.cells.lines().enumerate() {
             let line = line.trim_end();
@@ -81,6 +84,6 @@ mod tests {
         let mut table = Table::new(&["USER", "TENANT"]);
         table.row(["ada lovelace", "-"]);
         let text = anstream::adapter::strip_str(&table.render()).to_string();
-        assert_eq!(text, " USER          TENANT\n ada lovelace  -\n");
+        assert_eq!(text, "USER          TENANT\nada lovelace  -\n");
     }
 }

@@ -98,8 +98,8 @@ impl<'a> Narrator<'a> {
             return Ok(());
         }
         self.output.line(format_args!(
-            "The life of some tokens on {url} ({} {}, durability {})",
-            info.driver, info.version, info.durability
+            "The life of some tokens on {url} ({}, durability {})",
+            info.driver, info.durability
         ))?;
         self.output.flush()
     }
