@@ -204,7 +204,7 @@ pub trait TokenDriver: fmt::Debug + Send + Sync + 'static {
     /// # Behavior
     ///
     /// A record that fails does not keep the others from being stored. Of two records with one id in
-    /// the batch the second gets `AlreadyExists`.
+    /// the batch the second gets `AlreadyExists`, unless the first has expired already.
     ///
     /// # Errors
     ///

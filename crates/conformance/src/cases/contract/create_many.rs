@@ -16,6 +16,7 @@ cases! { Contract:
     create_many_refuses_unfit_records_alone [R14],
     create_many_takes_expired_records [R1 R14],
     create_many_over_expired_tokens [R1 R14],
+    create_many_is_creates_in_a_row [R1 R2 R14],
     create_many_of_thousands [R14],
     create_many_of_large_records [R14],
 }
@@ -121,6 +122,34 @@ async fn create_many_over_expired_tokens(ctx: Context) -> Check {
     }
     let found = listed(&ctx.driver(), &by(Anchor::User, "user-first")?).await?;
     same(&found.len(), &0, "how many of the first are listed")
+}
+
+/// An expired record holds its id against nobody, in a batch as elsewhere.
+async fn create_many_is_creates_in_a_row(ctx: Context) -> Check {
+    let mut expired = ctx.full_record("expired")?;
+    expired.expires_at = ctx.now();
+    let mut winner = ctx.full_record("winner")?;
+    let mut late = ctx.full_record("late")?;
+    winner.id = expired.id;
+    late.id = expired.id;
+    let batch = [expired, winner.clone(), late];
+    let wanted = vec![None, None, Some(AlreadyExists)];
+    same(&stored(&ctx, &batch).await?, &wanted, "the answers")?;
+    is_active(&ctx.driver(), &winner).await?;
+    for user in ["user-expired", "user-late"] {
+        let found = listed(&ctx.driver(), &by(Anchor::User, user)?).await?;
+        same(
+            &found.len(),
+            &0,
+            format!("how many tokens of {user} are listed"),
+        )?;
+    }
+    ctx.advance(LIFETIME);
+    let flushed = ctx
+        .driver()
+        .flush_expired(std::num::NonZeroU32::MAX)
+        .await?;
+    same(&flushed.removed, &1, "how many tokens were left to flush")
 }
 
 async fn create_many_of_thousands(ctx: Context) -> Check {
