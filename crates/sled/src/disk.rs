@@ -54,12 +54,21 @@ impl Disk {
         })
     }
 
+    /// `Unavailable` if one of sled's threads has failed to write; sled then writes no more.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.failure.check()?;
+        let failed = self.db.context.global_error();
+        failed
+            .map_err(|error| from_sled(error, Effect::None))
+            .inspect_err(|error| self.failure.set(error))
+    }
+
     /// Returns once all that was written before is on the disk.
     ///
     /// An error closes the store: the system may take a write for done that it could not do, so
     /// trying again proves nothing.
     pub(crate) fn flush(&mut self) -> Result<()> {
-        self.failure.check()?;
+        self.check()?;
         self.try_flush()
             .inspect_err(|error| self.failure.set(error))
     }
@@ -86,7 +95,7 @@ pub(crate) fn stable(db: &sled::Db) -> i64 {
     db.context.pagecache.log.stable_offset()
 }
 
-/// The files into which sled puts pages of more than 128 KiB, and which it never syncs.
+/// The files into which sled puts pages of more than 1 MiB, and which it never syncs.
 struct Blobs {
     folder: PathBuf,
     synced: BTreeSet<i64>,

@@ -12,7 +12,7 @@ use crate::error::{Effect, from_io, from_sled};
 use crate::failure::Failure;
 use crate::mark::{Mark, in_use};
 use crate::options::SledOptions;
-use crate::verify::{unfinished_snapshots, verify};
+use crate::verify::{SEGMENT, unfinished_snapshots, verify};
 
 /// Opens a folder, after having read it whole; a damaged one is left as it was.
 pub(crate) fn open(options: &SledOptions, failure: &Arc<Failure>) -> Result<(sled::Db, Disk)> {
@@ -40,6 +40,7 @@ fn open_sled(options: &SledOptions) -> Result<sled::Db> {
     let config = sled::Config::new()
         .path(options.path())
         .cache_capacity(options.cache_capacity)
+        .segment_size(SEGMENT as usize)
         // The writer flushes; sled's own flusher would sync the disk twice a second for ever.
         .flush_every_ms(None);
     // sled asserts what it expects of its files.

@@ -156,7 +156,7 @@ impl State {
     }
 
     fn commit(&mut self, group: &mut Group) -> Result<()> {
-        self.writer.failure.check()?;
+        self.writer.disk.check()?;
         let result = group.apply().and_then(|changed| {
             if changed && self.flush_due.is_none() {
                 self.flush_due = Some(Instant::now() + RELAXED_INTERVAL);

@@ -5,21 +5,23 @@ mod support;
 use std::collections::BTreeMap;
 use std::sync::LazyLock;
 
-use support::{Outcome, count, create, files, id, lay_out, open, open_store};
+use support::{Outcome, count, create, files, id, lay_out, open, open_store, raw};
 use tokenkeep_core::{ErrorKind, TokenDriver as _};
 
 type Files = BTreeMap<String, Vec<u8>>;
 
 const TOKENS: usize = 1_500;
+/// The length of a segment of sled's log.
+const SEGMENT: usize = 4 << 20;
 
 /// A store that was opened twice, so that sled has written a snapshot, with tokens from both times.
-static OPENED_TWICE: LazyLock<Files> = LazyLock::new(|| make(&[0, 1_000, 1_500], 300));
+static OPENED_TWICE: LazyLock<Files> = LazyLock::new(|| make(&[0, 1_000, 1_500], 3_000));
 
 /// A store without a snapshot.
-static OPENED_ONCE: LazyLock<Files> = LazyLock::new(|| make(&[0, 1_500], 300));
+static OPENED_ONCE: LazyLock<Files> = LazyLock::new(|| make(&[0, 1_500], 3_000));
 
 /// A store with tokens so long that sled puts pages into files of their own.
-static LONG_DATA: LazyLock<Files> = LazyLock::new(|| make(&[0, 40, 60], 60_000));
+static LONG_DATA: LazyLock<Files> = LazyLock::new(|| make(&[0, 40, 60], 300_000));
 
 /// Opens a store for each stretch of numbers, and makes their tokens.
 fn make(bounds: &[u64], len: usize) -> Files {
@@ -144,7 +146,7 @@ fn every_damaged_or_missing_small_file_is_corrupt() -> Outcome {
 fn a_shortened_database_is_corrupt() -> Outcome {
     for whole in [&*OPENED_ONCE, &*OPENED_TWICE] {
         let len = whole["db"].len();
-        for left in [0, 1, 20, 4_096, len / 4, len / 2, len - 524_288] {
+        for left in [0, 1, 20, 4_096, len / 4, len / 2, len - SEGMENT] {
             is_corrupt(whole, "db", |files| {
                 files.entry("db".to_owned()).or_default().truncate(left);
             })?;
@@ -202,8 +204,8 @@ fn a_changed_byte_anywhere_loses_nothing_in_silence() -> Outcome {
         let len = whole["db"].len();
         let mut corrupt = 0;
         // Every header of a segment, and places all over the file.
-        let headers = (0..len).step_by(524_288).map(|segment| segment + 7);
-        let places: Vec<_> = headers.chain((0..len).step_by(len / 60)).collect();
+        let headers = (0..len).step_by(SEGMENT).map(|segment| segment + 7);
+        let places: Vec<_> = headers.chain((0..len).step_by(len / 40)).collect();
         for place in &places {
             match damaged(whole, |files| flip(files, "db", *place))? {
                 Found::Corrupt(_) => corrupt += 1,
@@ -220,7 +222,7 @@ fn a_changed_byte_anywhere_loses_nothing_in_silence() -> Outcome {
 fn a_wiped_stretch_of_the_log_loses_nothing_in_silence() -> Outcome {
     for whole in [&*OPENED_ONCE, &*OPENED_TWICE] {
         let mut corrupt = 0;
-        for place in [30, 100_000, 524_288 + 30, 2 * 524_288 + 200_000] {
+        for place in [30, 100_000, SEGMENT + 30, 2 * SEGMENT + 200_000] {
             let wipe = |files: &mut Files| {
                 let db = files.entry("db".to_owned()).or_default();
                 db[place..place + 4_096].fill(0);
@@ -303,7 +305,7 @@ fn a_store_of_a_newer_layout_is_refused_by_name() -> Outcome {
     run(async {
         let folder = tempfile::tempdir()?;
         drop(open(folder.path()).await?);
-        let db = sled::open(folder.path())?;
+        let db = raw(folder.path())?;
         db.open_tree("ns:default")?
             .insert("ms", b"\x02what a newer version writes")?;
         db.flush()?;
@@ -324,7 +326,7 @@ fn a_damaged_entry_is_corrupt_for_those_who_read_it() -> Outcome {
         let driver = open(folder.path()).await?;
         create(&driver, 0..2, 10).await?;
         drop(driver);
-        let db = sled::open(folder.path())?;
+        let db = raw(folder.path())?;
         let key = tokenkeep_layout::Key::Record(id(0)).encode();
         db.open_tree("ns:default")?
             .insert(key, "garbage that is longer than a header is, by far")?;

@@ -4,10 +4,7 @@ use std::path::Path;
 
 use tokenkeep_core::{Error, ErrorKind, Result};
 
-use super::{read, shown};
-
-/// What a store of this crate always says.
-const EXPECTED: &str = "segment_size: 524288\nuse_compression: false\nversion: 0.34\n";
+use super::{SEGMENT, read, shown};
 
 /// sled warns of a bad checksum here and goes on; a short file it writes anew.
 pub(super) fn verify(folder: &Path) -> Result<()> {
@@ -20,7 +17,8 @@ pub(super) fn verify(folder: &Path) -> Result<()> {
     if crc32fast::hash(text) != u32::from_le_bytes(*sum) {
         return corrupt("fails its checksum");
     }
-    if text != EXPECTED.as_bytes() {
+    let expected = format!("segment_size: {SEGMENT}\nuse_compression: false\nversion: 0.34\n");
+    if text != expected.as_bytes() {
         let message = "the folder holds a sled database of another version or make";
         return Err(Error::new(ErrorKind::Config, message));
     }

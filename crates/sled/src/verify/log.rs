@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use tokenkeep_core::{Error, Result};
 
+use super::SEGMENT;
 use super::bytes::Bytes;
 use crate::error::{Effect, from_io};
 
-pub(super) const SEGMENT: i64 = 512 * 1024;
 /// Where the first message of a segment begins.
 pub(super) const FIRST: i64 = 20;
 /// The longest header of a message; nearer to the end of a segment none begins.

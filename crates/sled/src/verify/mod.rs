@@ -23,6 +23,13 @@ use crate::error::{Effect, from_io};
 use crate::mark::lock;
 use log::Log;
 
+/// The length of a segment of sled's log.
+///
+/// Eight times what sled takes by itself. A page of more than a quarter of it goes to a file of its
+/// own, a *blob*, of which sled forgets to remove some; this way no page does with data of up to
+/// 64 KiB a token.
+pub(crate) const SEGMENT: i64 = 4 * 1024 * 1024;
+
 /// Answers `Corrupt` if a part of what was acknowledged is missing or illegible.
 ///
 /// Changes nothing. `acknowledged` is the place in the log that the mark names; without one, nothing

@@ -5,8 +5,8 @@ use std::collections::BTreeMap;
 use tokenkeep_core::{Error, Result};
 
 use super::bytes::Bytes;
-use super::log::{Found, Log, SEGMENT, read_message};
-use super::{read, shown};
+use super::log::{Found, Log, read_message};
+use super::{SEGMENT, read, shown};
 
 /// One message that a page is made of.
 #[derive(Clone, Copy, Debug)]

@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 
 use tokenkeep_core::{Error, ErrorKind, Result};
 
+use super::SEGMENT;
 use super::log::{
-    FIRST, Found, Kind, Log, Message, SEGMENT, Segment, can_begin, is_overwritten, read_message,
+    FIRST, Found, Kind, Log, Message, Segment, can_begin, is_overwritten, read_message,
 };
 use super::pages::{Pages, Pointer, verify_blob};
 use super::snapshot::Snapshot;

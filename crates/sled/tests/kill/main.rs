@@ -156,6 +156,7 @@ fn purge(folder: &Path, round: u32) -> Result<(), Failed> {
 fn dump(folder: &Path) -> Result<BTreeMap<Vec<u8>, Vec<u8>>, Failed> {
     let db = sled::Config::new()
         .path(folder)
+        .segment_size(4 << 20)
         .flush_every_ms(None)
         .open()?;
     let tree = db.open_tree("ns:default")?;

@@ -7,8 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 
 use tokenkeep_core::{
-    ManualClock, Result, Timestamp, TokenDriver as _, TokenDriverExt as _, TokenFilter, TokenId,
-    TokenRecord,
+    Limits, ManualClock, Result, Timestamp, TokenDriver as _, TokenDriverExt as _, TokenFilter,
+    TokenId, TokenRecord,
 };
 use tokenkeep_sled::{SledDriver, SledOptions, SledStore};
 
@@ -43,12 +43,28 @@ pub(crate) fn lay_out(folder: &Path, files: &BTreeMap<String, Vec<u8>>) -> io::R
         .try_for_each(|(name, bytes)| fs::write(folder.join(name), bytes))
 }
 
+/// The database of a store, without the driver.
+pub(crate) fn raw(folder: &Path) -> sled::Result<sled::Db> {
+    sled::Config::new()
+        .path(folder)
+        .segment_size(4 << 20)
+        .flush_every_ms(None)
+        .open()
+}
+
 pub(crate) async fn open(folder: &Path) -> Result<SledDriver> {
-    SledDriver::open(SledOptions::new(folder), clock()).await
+    SledDriver::open(options(folder), clock()).await
 }
 
 pub(crate) async fn open_store(folder: &Path) -> Result<SledStore> {
-    SledStore::open(SledOptions::new(folder), clock()).await
+    SledStore::open(options(folder), clock()).await
+}
+
+/// With data so long that sled puts pages into files of their own.
+fn options(folder: &Path) -> SledOptions {
+    SledOptions::new(folder).with_limits(Limits {
+        max_data_len: 1 << 20,
+    })
 }
 
 fn clock() -> Arc<ManualClock> {
