@@ -8,8 +8,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_core::{
-    ManualClock, Replacement, Result, Rotation, Timestamp, TokenDriver, TokenDriverExt as _,
-    TokenFilter, TokenId, TokenRecord,
+    Error, ErrorKind, ManualClock, Replacement, Result, Rotation, Timestamp, TokenDriver,
+    TokenDriverExt as _, TokenFilter, TokenId, TokenRecord,
 };
 use tokenkeep_sled::SledDriver;
 
@@ -42,9 +42,8 @@ async fn write(folder: &Path, durability: &str, round: u32) -> Result<()> {
         writers.spawn(writer.run());
     }
     while let Some(ended) = writers.join_next().await {
-        if let Ok(error) = ended {
-            error?;
-        }
+        // A failed assertion ends the child as an error does, which the parent takes for a failure.
+        ended.map_err(|panic| Error::new(ErrorKind::Internal, "a writer").with_source(panic))??;
     }
     Ok(())
 }
