@@ -53,6 +53,12 @@ impl Context {
         open_store(&*self.backend, &self.clock).await
     }
 
+    /// The case's context as it was in the beginning: an empty store, and the same instants and ids
+    /// once more.
+    pub(crate) async fn anew(&self) -> Check<Self> {
+        Self::open(Arc::clone(&self.backend), self.case).await
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.clock.now()
     }

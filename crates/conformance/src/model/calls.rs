@@ -44,6 +44,27 @@ pub(super) enum Call {
     Advance(Offset),
 }
 
+/// The rules that the look at everything after the last call checks.
+pub(super) const LOOKS: &str = "R1, R5, R9, R10, R13";
+
+impl Call {
+    /// The rules that the call's answer goes by.
+    pub(super) const fn rules(&self) -> &'static str {
+        match self {
+            Self::Create(_) => "R1, R2, R7",
+            Self::CreateMany(_) => "R1, R2, R7, R14",
+            Self::Get(_) => "R1, R5",
+            Self::Delete(_) => "R1, R6",
+            Self::DeleteTokens(_) => "R1, R8",
+            Self::List(..) | Self::NextPage(..) => "R1, R9",
+            Self::Follow(_) => "R1, R10",
+            Self::Replace { .. } => "R1, R7, R11",
+            Self::Rotate(..) => "R1, R12",
+            Self::Flush(_) | Self::Advance(_) => "R13",
+        }
+    }
+}
+
 /// A record to be made.
 #[derive(Clone, Debug)]
 pub(super) struct Token {

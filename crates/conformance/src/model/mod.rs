@@ -5,13 +5,12 @@ mod pair;
 mod reading;
 mod values;
 
-use std::cell::RefCell;
-use std::fmt::Write;
+use std::fmt::{self, Display, Write};
 
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestError, TestRng, TestRunner};
 use tokio::runtime::Handle;
 
-use self::calls::Call;
+use self::calls::{Call, LOOKS};
 use self::pair::Pair;
 use crate::case::cases;
 use crate::check::{Check, Failure};
@@ -51,41 +50,79 @@ fn play_all(ctx: &Context, runtime: &Handle) -> Check {
     let mut bytes = [0; 32];
     bytes[..8].copy_from_slice(&seed.to_be_bytes());
     let random = TestRng::from_seed(RngAlgorithm::ChaCha, &bytes);
-    // A store that passed is empty again and goes on; one that failed is left.
-    let idle: RefCell<Option<Pair>> = RefCell::default();
     let play = |calls: Vec<Call>| {
-        let found = idle.take();
-        let played = runtime.block_on(play_one(ctx, found, &calls));
-        let pair = played.map_err(|failure| TestCaseError::fail(failure.to_string()))?;
-        idle.replace(Some(pair));
-        Ok(())
+        let played = runtime.block_on(play_one(ctx, &calls));
+        played.map_err(|difference| TestCaseError::fail(difference.to_string()))
     };
     match TestRunner::new_with_rng(config, random).run(&calls::calls(), play) {
         Ok(()) => Ok(()),
         Err(TestError::Fail(difference, calls)) => {
-            let calls = told(&calls);
-            Err(Failure::new(format!(
-                "{difference}\nwith seed {seed}, by these calls:{calls}"
-            )))
+            let again = runtime.block_on(play_one(ctx, &calls));
+            Err(Failure::new(report(&difference, seed, &calls, again)))
         }
         Err(TestError::Abort(why)) => Err(Failure::new(format!("proptest gave up: {why}"))),
     }
 }
 
-async fn play_one(ctx: &Context, pair: Option<Pair>, calls: &[Call]) -> Check<Pair> {
-    let mut pair = match pair {
-        Some(pair) => pair,
-        None => Pair::open(ctx).await?,
-    };
-    for (number, call) in calls.iter().enumerate() {
-        pair.call(call)
-            .await
-            .map_err(|failure| Failure::new(format!("call {}: {failure}", number + 1)))?;
+/// What a row of calls found, and after which of them.
+struct Difference {
+    /// How many calls were made; none if all were, and what is left shows the difference.
+    made: Option<usize>,
+    rules: &'static str,
+    failure: Failure,
+}
+
+impl Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.made {
+            Some(made) => write!(f, "call {made}")?,
+            None => f.write_str("after the last call")?,
+        }
+        write!(f, " ({}): {}", self.rules, self.failure)
     }
-    pair.finish()
-        .await
-        .map_err(|failure| Failure::new(format!("after the last call: {failure}")))?;
-    Ok(pair)
+}
+
+/// Plays the calls on a store of their own, with ids and times that are the same for every row, so
+/// that the calls alone repeat what they found.
+async fn play_one(ctx: &Context, calls: &[Call]) -> Result<(), Difference> {
+    let after_all = |failure| Difference {
+        made: None,
+        rules: LOOKS,
+        failure,
+    };
+    let alone = ctx.anew().await.map_err(after_all)?;
+    let mut pair = Pair::new(alone);
+    for (number, call) in calls.iter().enumerate() {
+        pair.call(call).await.map_err(|failure| Difference {
+            made: Some(number + 1),
+            rules: call.rules(),
+            failure,
+        })?;
+    }
+    pair.finish().await.map_err(after_all)
+}
+
+/// Tells a difference by the calls that lead to it: those that were made when they were played again.
+fn report(
+    first: &impl Display,
+    seed: u64,
+    calls: &[Call],
+    again: Result<(), Difference>,
+) -> String {
+    match again {
+        Err(difference) => {
+            let made = difference.made.unwrap_or(calls.len());
+            let calls = told(&calls[..made]);
+            format!("{difference}\nwith seed {seed}, by these calls on an empty store:{calls}")
+        }
+        Ok(()) => {
+            let calls = told(calls);
+            format!(
+                "{first}\nwith seed {seed}, by these calls on an empty store, though not when they \
+                 were played again:{calls}"
+            )
+        }
+    }
 }
 
 fn told(calls: &[Call]) -> String {

@@ -14,11 +14,10 @@ use tokenkeep_core::{
 use super::calls::{Call, HOUR, IDS, NAMES, Offset};
 use super::reading::{Listing, Place, list_whole};
 use super::values::{filter, later, record};
-use crate::backend::Store;
 use crate::check::{Check, Failure, ensure, same};
 use crate::context::Context;
 
-/// A store and the reference driver; both are empty when a row of calls begins.
+/// A store and the reference driver, both empty to begin with.
 pub(super) struct Pair {
     driver: Arc<dyn TokenDriver>,
     reference: MemoryDriver,
@@ -30,16 +29,15 @@ pub(super) struct Pair {
     calls: usize,
     /// The number of the call that revoked each token.
     revoked_by: BTreeMap<TokenId, usize>,
-    // Cleans up when it is dropped: last.
-    _store: Box<dyn Store>,
+    // Holds the store, which cleans up when it is dropped: last.
+    _ctx: Context,
 }
 
 impl Pair {
-    pub(super) async fn open(ctx: &Context) -> Check<Self> {
-        let store = ctx.other_store().await?;
+    pub(super) fn new(ctx: Context) -> Self {
         let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(&ctx.clock);
-        Ok(Self {
-            driver: store.driver(),
+        Self {
+            driver: ctx.driver(),
             reference: MemoryDriver::new(clock),
             clock: Arc::clone(&ctx.clock),
             ids: (0..IDS).map(|_| ctx.new_id()).collect(),
@@ -48,8 +46,8 @@ impl Pair {
             reference_feed: Place::default(),
             calls: 0,
             revoked_by: BTreeMap::new(),
-            _store: store,
-        })
+            _ctx: ctx,
+        }
     }
 
     /// Makes a call on both and compares the answers.
@@ -125,10 +123,7 @@ impl Pair {
         self.look_at_everything().await?;
         self.advance(HOUR);
         self.flush(100).await?;
-        self.look_at_everything().await?;
-        self.listing = None;
-        self.revoked_by.clear();
-        Ok(())
+        self.look_at_everything().await
     }
 
     async fn look_at_everything(&mut self) -> Check {

@@ -14,6 +14,7 @@ mod replaces;
 mod revocations;
 mod rotations;
 mod stores;
+mod told;
 mod values;
 
 use std::process::ExitCode;
@@ -38,6 +39,7 @@ fn main() -> ExitCode {
         flushes::faults(),
         values::faults(),
         stores::faults(),
+        told::trials(),
     ];
     let trials = files.into_iter().flatten().collect();
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
