@@ -13,7 +13,8 @@
 //!
 //! What a case cannot do through a driver, it asks of the [`Store`]: another handle, the bytes on
 //! the disk, the end of the process. [`Owned`] offers the three hooks of level `contract` without a
-//! trait impl; the rest need an impl of [`Store`], whose methods say what each hook promises.
+//! trait impl; the rest need an impl of [`Store`], whose methods say what each hook promises. For
+//! those of a store in a folder, [`files`] has what reads it beside its writers.
 //!
 //! # Declining
 //!
@@ -32,6 +33,7 @@ mod cases;
 mod check;
 mod context;
 mod digest;
+pub mod files;
 mod harness;
 mod model;
 mod probe;

@@ -1,13 +1,11 @@
 //! The conformance suite on sled.
 
-use std::fs;
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
 use async_trait::async_trait;
 use tempfile::TempDir;
-use tokenkeep_conformance::{Level, Store, Suite, from_fn};
+use tokenkeep_conformance::{Level, Store, Suite, files, from_fn};
 use tokenkeep_core::{Clock, Error, ErrorKind, MemoryDriver, Result, TokenDriver};
 use tokenkeep_sled::{SledDriver, SledOptions, SledStore};
 
@@ -85,9 +83,7 @@ impl Store for SledCase {
     }
 
     async fn contents(&self) -> Result<Vec<u8>> {
-        let mut contents = Vec::new();
-        read_all(self.folder.path(), &mut contents).map_err(failed)?;
-        Ok(contents)
+        files::bytes_of_one_instant(self.folder.path())
     }
 
     async fn reopen(&mut self) -> Result<()> {
@@ -95,40 +91,14 @@ impl Store for SledCase {
         self.open_again().await
     }
 
-    /// Opens a copy of the files as they are now: what a killed process would leave.
+    /// Opens a copy of the files as they are at one instant: what a killed process would leave.
     async fn kill(&mut self) -> Result<()> {
         let copy = tempfile::tempdir().map_err(failed)?;
-        copy_all(self.folder.path(), copy.path()).map_err(failed)?;
+        files::copy_of_one_instant(self.folder.path(), copy.path())?;
         self.close();
         self.folder = copy;
         self.open_again().await
     }
-}
-
-fn read_all(folder: &Path, contents: &mut Vec<u8>) -> std::io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            read_all(&path, contents)?;
-        } else {
-            contents.extend(fs::read(path)?);
-        }
-    }
-    Ok(())
-}
-
-fn copy_all(from: &Path, to: &Path) -> std::io::Result<()> {
-    fs::create_dir_all(to)?;
-    for entry in fs::read_dir(from)? {
-        let entry = entry?;
-        let to = to.join(entry.file_name());
-        if entry.path().is_dir() {
-            copy_all(&entry.path(), &to)?;
-        } else {
-            fs::copy(entry.path(), to)?;
-        }
-    }
-    Ok(())
 }
 
 fn failed(error: std::io::Error) -> Error {

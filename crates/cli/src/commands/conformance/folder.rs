@@ -1,18 +1,13 @@
 //! An embedded store in a folder: all that the suite may do to it.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokenkeep::{Clock, Error, ErrorKind, MemoryDriver, Registry, Result, StoreUrl, TokenDriver};
-use tokenkeep_conformance::Store;
-
-/// How long two readings of a store's files may take to agree.
-const STILL: Duration = Duration::from_secs(60);
+use tokenkeep_conformance::{Store, files};
 
 /// One store in a folder of its own, which goes with it.
 pub(super) struct FolderStore {
@@ -63,8 +58,7 @@ impl Store for FolderStore {
     }
 
     async fn contents(&self) -> Result<Vec<u8>> {
-        let files = still_image(&self.url.path()?)?;
-        Ok(files.into_values().flatten().collect())
+        files::bytes_of_one_instant(&self.url.path()?)
     }
 
     async fn reopen(&mut self) -> Result<()> {
@@ -77,10 +71,9 @@ impl Store for FolderStore {
     /// What the files hold at one instant is what a process killed then leaves; nothing that the
     /// store may still write reaches it.
     async fn kill(&mut self) -> Result<()> {
-        let files = still_image(&self.url.path()?)?;
         self.kills += 1;
         let left = self.home.0.join(self.kills.to_string());
-        write_files(&left, &files).map_err(|error| fault(&left, error))?;
+        files::copy_of_one_instant(&self.url.path()?, &left)?;
         self.url = self.url.clone().with_path(&left)?;
         self.driver = self.open_again().await?;
         Ok(())
@@ -95,50 +88,6 @@ impl Drop for Home {
         // What cannot be removed now goes with the folder of the whole run.
         let _ = fs::remove_dir_all(&self.0);
     }
-}
-
-/// The files of a folder, by their paths in it.
-type Files = BTreeMap<PathBuf, Vec<u8>>;
-
-/// What the files hold at one instant, though a store may be writing them: two readings that agree
-/// show what was there between the end of the first and the beginning of the second.
-fn still_image(folder: &Path) -> Result<Files> {
-    let began = Instant::now();
-    let mut before = None;
-    while began.elapsed() < STILL {
-        let mut files = Files::new();
-        match read_files(folder, Path::new(""), &mut files) {
-            Ok(()) if before.as_ref() == Some(&files) => return Ok(files),
-            Ok(()) => before = Some(files),
-            // A file was removed while the folder was read.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => before = None,
-            Err(error) => return Err(fault(folder, error)),
-        }
-    }
-    let problem = format!("{} did not hold still for {STILL:?}", folder.display());
-    Err(Error::new(ErrorKind::Unavailable, problem))
-}
-
-fn read_files(folder: &Path, within: &Path, files: &mut Files) -> io::Result<()> {
-    for entry in fs::read_dir(folder.join(within))? {
-        let entry = entry?;
-        let path = within.join(entry.file_name());
-        if entry.file_type()?.is_dir() {
-            read_files(folder, &path, files)?;
-        } else {
-            files.insert(path, fs::read(entry.path())?);
-        }
-    }
-    Ok(())
-}
-
-fn write_files(folder: &Path, files: &Files) -> io::Result<()> {
-    for (path, bytes) in files {
-        let path = folder.join(path);
-        path.parent().map_or(Ok(()), fs::create_dir_all)?;
-        fs::write(path, bytes)?;
-    }
-    Ok(())
 }
 
 fn fault(path: &Path, error: io::Error) -> Error {
