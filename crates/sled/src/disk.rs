@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant, SystemTime};
 
-use tokenkeep_core::Result;
+use tokenkeep_core::{Error, Result};
 
 use crate::error::{Effect, from_io, from_sled};
 use crate::failure::Failure;
@@ -61,6 +61,11 @@ impl Disk {
         failed
             .map_err(|error| from_sled(error, Effect::None))
             .inspect_err(|error| self.failure.set(error))
+    }
+
+    /// Closes the store to all further calls: sled failed, and its memory may differ from its files.
+    pub(crate) fn fail(&self, error: &Error) {
+        self.failure.set(error);
     }
 
     /// Returns once all that was written before is on the disk.

@@ -14,7 +14,7 @@ use tokio::time::timeout_at;
 
 use crate::error::DRIVER;
 use crate::folder;
-use crate::job::{Job, Long, Reply, Short};
+use crate::job::{Caller, Job, Long, Reply, Short};
 use crate::namespace::Namespace;
 use crate::options::SledOptions;
 use crate::scan;
@@ -34,7 +34,7 @@ const RECOMMENDED_BYTES: u64 = 1024 * 1024 * 1024;
 #[derive(Clone, Debug)]
 pub struct SledDriver {
     // Dropped before the store, whose last handle closes the database.
-    namespace: Arc<Namespace>,
+    caller: Caller,
     store: Arc<Shared>,
 }
 
@@ -54,21 +54,23 @@ impl SledDriver {
         store.driver(&namespace).await
     }
 
-    pub(crate) const fn new(namespace: Arc<Namespace>, store: Arc<Shared>) -> Self {
-        Self { namespace, store }
+    pub(crate) const fn new(caller: Caller, store: Arc<Shared>) -> Self {
+        Self { caller, store }
     }
 
     async fn short<T: Send + 'static>(&self, call: impl FnOnce(Reply<T>) -> Short) -> Result<T> {
-        let namespace = Arc::clone(&self.namespace);
+        let caller = self.caller.clone();
+        let places = &self.store.short_places;
         self.store
-            .submit(|reply| Job::Short(namespace, call(reply)))
+            .submit(places, |reply| Job::Short(caller, call(reply)))
             .await
     }
 
     async fn long<T: Send + 'static>(&self, call: impl FnOnce(Reply<T>) -> Long) -> Result<T> {
-        let namespace = Arc::clone(&self.namespace);
+        let caller = self.caller.clone();
+        let places = &self.store.long_places;
         self.store
-            .submit(|reply| Job::Long(namespace, call(reply)))
+            .submit(places, |reply| Job::Long(caller, call(reply)))
             .await
     }
 
@@ -86,7 +88,7 @@ impl SledDriver {
         let driver = self.clone();
         let reading = tokio::task::spawn_blocking(move || {
             let _place = place;
-            read(&driver.namespace, driver.store.clock.now())
+            read(&driver.caller.namespace, driver.caller.clock.now())
         });
         match timeout_at(deadline, reading).await {
             Ok(Ok(read)) => read,
@@ -99,10 +101,10 @@ impl SledDriver {
 
     fn find(&self, id: &TokenId) -> Result<TokenRecord> {
         self.store.failure.check()?;
-        let value = self.namespace.read(&Key::record(id))?;
+        let value = self.caller.namespace.record(id)?;
         let value = value.ok_or_else(Error::not_found)?;
         let header = Header::decode(id, &value)?;
-        if !header.is_active(self.store.clock.now()) {
+        if !header.is_active(self.caller.clock.now()) {
             return Err(Error::not_found());
         }
         Stored::decode_body(id, &header, &value).map(Stored::into_record)
@@ -110,7 +112,7 @@ impl SledDriver {
 
     fn describe(&self) -> Result<StoreInfo> {
         self.store.failure.check()?;
-        let value = self.namespace.read(&Key::Store.encode())?;
+        let value = self.caller.namespace.read(&Key::Store.encode())?;
         let value = value.ok_or_else(|| Error::corrupt("entry 6d73", "is missing"))?;
         StoreHeader::decode(&value)?;
         let options = &self.store.options;
@@ -127,7 +129,7 @@ impl SledDriver {
         Ok(StoreInfo {
             driver: DRIVER,
             location: options.path().display().to_string(),
-            namespace: self.namespace.name().to_owned(),
+            namespace: self.caller.namespace.name().to_owned(),
             version: "sled 0.34".to_owned(),
             durability: options.durability.into(),
             revocation_lag: Duration::ZERO,

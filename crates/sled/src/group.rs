@@ -4,13 +4,13 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use tokenkeep_core::{
-    Error, Limits, Replacement, Result, Rotation, Timestamp, TokenFilter, TokenId, TokenRecord,
-    TokenState,
+    Error, ErrorKind, Limits, Replacement, Result, Rotation, Timestamp, TokenFilter, TokenId,
+    TokenRecord, TokenState,
 };
 use tokenkeep_layout::{Change, Key, Sequence, Stored, create, remove, replace, revoke};
 
 use crate::disk::Disk;
-use crate::job::{Answer, Failed, Short};
+use crate::job::{Answer, Caller, Failed, Short};
 use crate::namespace::Namespace;
 
 /// The writes decided so far, one after the other as if each were alone, and their answers.
@@ -29,9 +29,21 @@ struct Part {
     revoked: Option<Sequence>,
 }
 
+impl Part {
+    /// The tokens whose records change.
+    fn records(&self) -> impl Iterator<Item = TokenId> {
+        self.changes.keys().filter_map(|key| match Key::parse(key) {
+            Ok(Key::Record(id)) => Some(id),
+            _ => None,
+        })
+    }
+}
+
 impl Group {
     /// More bytes than this are left for the next group, so that no group takes long.
     const MAX_BYTES: usize = 1024 * 1024;
+    /// A slice of a long call leaves the rest of the group to short calls.
+    const MAX_SLICE_BYTES: usize = Self::MAX_BYTES / 4;
 
     pub(crate) const fn is_full(&self) -> bool {
         self.bytes >= Self::MAX_BYTES
@@ -44,15 +56,14 @@ impl Group {
     /// One namespace as it is with the group's changes.
     pub(crate) fn view<'a>(
         &'a mut self,
-        namespace: &Arc<Namespace>,
+        caller: &Caller,
         disk: &'a mut Disk,
-        now: Timestamp,
         limits: &'a Limits,
     ) -> View<'a> {
-        let known = |part: &Part| Arc::ptr_eq(&part.namespace, namespace);
+        let known = |part: &Part| Arc::ptr_eq(&part.namespace, &caller.namespace);
         let index = self.parts.iter().position(known).unwrap_or_else(|| {
             self.parts.push(Part {
-                namespace: Arc::clone(namespace),
+                namespace: Arc::clone(&caller.namespace),
                 changes: HashMap::new(),
                 revoked: None,
             });
@@ -62,19 +73,19 @@ impl Group {
             part: &mut self.parts[index],
             bytes: &mut self.bytes,
             disk,
-            now,
+            now: caller.clock.now(),
             limits,
         }
     }
 
     /// Applies all changes; tells whether there were any.
     pub(crate) fn apply(&mut self) -> Result<bool> {
-        let mut any = false;
+        self.parts.retain(|part| !part.changes.is_empty());
+        // Reads may fail; they come before the first write, so that the error can say so.
+        for part in &self.parts {
+            part.namespace.hold(part.records())?;
+        }
         for part in &mut self.parts {
-            if part.changes.is_empty() {
-                continue;
-            }
-            any = true;
             let mut batch = sled::Batch::default();
             for (key, value) in part.changes.drain() {
                 match value {
@@ -84,13 +95,16 @@ impl Group {
             }
             part.namespace.apply(batch)?;
         }
-        Ok(any)
+        Ok(!self.parts.is_empty())
     }
 
-    /// Lets the feeds show the group's revocations, then answers all callers.
+    /// Lets all readers see what the group wrote, then answers all callers.
+    ///
+    /// What a failed group wrote is never shown: nobody knows whether it is on the disk.
     pub(crate) fn finish(self, failed: Option<&Failed>) {
         if failed.is_none() {
             for part in &self.parts {
+                part.namespace.settle();
                 if let Some(last) = part.revoked {
                     part.namespace.applied(last);
                 }
@@ -122,6 +136,11 @@ impl View<'_> {
             }
             Short::Rotate(old, record, reply) => reply.after_commit(self.rotate(&old, record)),
         }
+    }
+
+    /// Tells whether a slice has changed as much as it may.
+    pub(crate) const fn is_slice_full(&self) -> bool {
+        *self.bytes >= Group::MAX_SLICE_BYTES
     }
 
     pub(crate) const fn now(&self) -> Timestamp {
@@ -179,8 +198,10 @@ impl View<'_> {
             return Err(Error::invalid_input("successor", problem));
         }
         let id = successor.id;
+        // Whatever can fail comes before the first change.
+        let number = self.number()?;
         self.create(successor)?;
-        self.revoke(&found, Some(id))?;
+        self.revoke_as(number, &found, Some(id));
         Ok(Rotation::Rotated)
     }
 
@@ -208,14 +229,23 @@ impl View<'_> {
     }
 
     fn revoke(&mut self, found: &Stored, successor: Option<TokenId>) -> Result<()> {
+        let number = self.number()?;
+        self.revoke_as(number, found, successor);
+        Ok(())
+    }
+
+    fn revoke_as(&mut self, number: Sequence, found: &Stored, successor: Option<TokenId>) {
+        self.part.revoked = Some(number);
+        self.change(revoke(found, self.now, successor, number));
+    }
+
+    /// The number of the next revocation.
+    fn number(&mut self) -> Result<Sequence> {
         let last = match self.part.revoked {
             Some(last) => last,
             None => self.part.namespace.numbered(self.disk)?,
         };
-        let number = last.next()?;
-        self.part.revoked = Some(number);
-        self.change(revoke(found, self.now, successor, number));
-        Ok(())
+        last.next()
     }
 
     fn find_active(&self, id: &TokenId) -> Result<Stored> {
@@ -228,7 +258,12 @@ impl View<'_> {
         match self.part.changes.get(Key::record(id).as_slice()) {
             Some(Some(value)) => Stored::decode(id, value).map(Some),
             Some(None) => Ok(None),
-            None => self.part.namespace.find(id),
+            // sled that cannot read will not write either, and its memory is not to be trusted.
+            None => self.part.namespace.find(id).inspect_err(|error| {
+                if error.kind() == ErrorKind::Unavailable {
+                    self.disk.fail(error);
+                }
+            }),
         }
     }
 

@@ -4,18 +4,26 @@ use std::num::NonZeroU32;
 use std::sync::Arc;
 
 use tokenkeep_core::{
-    Error, ErrorKind, Flushed, Replacement, Result, Rotation, TokenFilter, TokenId, TokenRecord,
+    Clock, Error, ErrorKind, Flushed, Replacement, Result, Rotation, TokenFilter, TokenId,
+    TokenRecord,
 };
 use tokio::sync::{OwnedSemaphorePermit, oneshot};
 
 use crate::namespace::Namespace;
 
+/// For whom a call is made: the namespace, and the clock that the driver was opened with.
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) clock: Arc<dyn Clock>,
+}
+
 /// A job, and its place in the queue.
 #[derive(Debug)]
 pub(crate) struct Request {
     pub(crate) job: Job,
-    /// Given back when the writer takes the request.
-    pub(crate) _place: OwnedSemaphorePermit,
+    /// Given back when a short call is taken, and when a long one has ended.
+    pub(crate) place: OwnedSemaphorePermit,
 }
 
 #[derive(Debug)]
@@ -23,9 +31,9 @@ pub(crate) enum Job {
     /// Opens a namespace.
     Open(String, Reply<Arc<Namespace>>),
     /// Something that touches few records: decided with others in one group.
-    Short(Arc<Namespace>, Short),
+    Short(Caller, Short),
     /// Something that may touch many: done in slices, other groups in between.
-    Long(Arc<Namespace>, Long),
+    Long(Caller, Long),
 }
 
 #[derive(Debug)]
@@ -58,6 +66,19 @@ impl<T: Send + 'static> Reply<T> {
         let _ = self.0.send(answer);
     }
 
+    /// Whether the caller has gone.
+    pub(crate) fn is_unwanted(&self) -> bool {
+        self.0.is_closed()
+    }
+
+    /// As [`after_commit`](Self::after_commit), for a call that earlier groups applied in part.
+    pub(crate) fn after_last_commit(self, answer: Result<T>) -> Answer {
+        Box::new(move |failed: Option<&Failed>| match failed {
+            None => self.send(answer),
+            Some(failed) => self.send(Err(failed.error_amid())),
+        })
+    }
+
     /// Holds the answer back until the group is on the disk. If it does not get there, the answer
     /// is worth nothing, a negative one included: it may rest on a write of the same group.
     pub(crate) fn after_commit(self, answer: Result<T>) -> Answer {
@@ -81,6 +102,15 @@ pub(crate) struct Failed {
 impl Failed {
     pub(crate) fn error(&self) -> Error {
         Error::new(self.kind, self.message.clone())
+    }
+
+    /// The error for a call of which a part may have been applied before.
+    pub(crate) fn error_amid(&self) -> Error {
+        let kind = match self.kind {
+            ErrorKind::Unavailable => ErrorKind::Indeterminate,
+            kind => kind,
+        };
+        Error::new(kind, self.message.clone())
     }
 }
 

@@ -14,7 +14,7 @@ use tokenkeep_core::{Error, ErrorKind, Result};
 
 use crate::error::{Effect, from_io};
 
-const NAME: &str = "tokenkeep.mark";
+pub(crate) const NAME: &str = "tokenkeep.mark";
 const MAGIC: [u8; 8] = *b"tkmark\x00\x01";
 /// Magic, number of the write, place in the log, checksum.
 const SLOT_LEN: usize = 8 + 8 + 8 + 4;
@@ -84,7 +84,8 @@ impl Mark {
     }
 
     fn load(&mut self, has_data: bool) -> io::Result<Result<()>> {
-        if self.file.metadata()?.len() == 0 && !has_data {
+        // A power cut may leave a new file its length and none of its bytes.
+        if !has_data && self.is_blank()? {
             return self.make().map(Ok);
         }
         let mut found = None;
@@ -103,6 +104,12 @@ impl Mark {
         self.writes = writes;
         self.acknowledged = (place >= 0).then_some(place);
         Ok(Ok(()))
+    }
+
+    fn is_blank(&self) -> io::Result<bool> {
+        let mut bytes = Vec::new();
+        (&self.file).take(FILE_LEN).read_to_end(&mut bytes)?;
+        Ok(bytes.iter().all(|byte| *byte == 0))
     }
 
     /// Written in one piece, and on the disk before sled writes anything, so that a folder with
@@ -136,26 +143,40 @@ impl Drop for Mark {
 fn wait_until_free(path: &Path) {
     let given_up = Instant::now() + Duration::from_secs(1);
     while let Ok(file) = File::open(path)
-        && matches!(file.try_lock(), Err(TryLockError::WouldBlock))
         && Instant::now() < given_up
     {
-        thread::sleep(Duration::from_micros(200));
+        match file.try_lock() {
+            Err(TryLockError::WouldBlock) => thread::sleep(Duration::from_micros(200)),
+            // As for the mark: closing is not enough.
+            Ok(()) => return drop(file.unlock()),
+            Err(TryLockError::Error(_)) => return,
+        }
     }
 }
 
-/// Locks a file of the store; `Unavailable` if another process has.
+/// How long an opening waits for another user of the folder to be done: long enough for a command
+/// that is at work, or for a store that is just being closed.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(2);
+/// How often it looks.
+pub(crate) const LOOK: Duration = Duration::from_millis(5);
+
+/// Locks a file of the store; `Unavailable` if another process has, and keeps it.
 pub(crate) fn lock(file: &File, folder: &Path) -> Result<()> {
-    match file.try_lock() {
-        Ok(()) => Ok(()),
-        Err(TryLockError::WouldBlock) => Err(in_use(folder)),
-        Err(TryLockError::Error(error)) => Err(from_io(error, folder, Effect::None)),
+    let given_up = Instant::now() + PATIENCE;
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::WouldBlock) if Instant::now() < given_up => thread::sleep(LOOK),
+            Err(TryLockError::WouldBlock) => return Err(in_use(folder)),
+            Err(TryLockError::Error(error)) => return Err(from_io(error, folder, Effect::None)),
+        }
     }
 }
 
 /// The error for a folder that is open already.
 pub(crate) fn in_use(folder: &Path) -> Error {
     let message = format!(
-        "the store {} is in use by another process, or opened twice in this one",
+        "the store {} is in use: one process at a time can open it, and once",
         folder.display()
     );
     Error::new(ErrorKind::Unavailable, message)

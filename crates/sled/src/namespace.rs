@@ -1,7 +1,9 @@
 //! One namespace: a tree of its own in the folder's database (R18).
 
+use std::collections::HashMap;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{PoisonError, RwLock};
 
 use tokenkeep_core::{Error, Result, StoreId, TokenId};
 use tokenkeep_layout::{Generation, Key, KeyRange, Sequence, StoreHeader, Stored};
@@ -20,8 +22,11 @@ pub(crate) struct Namespace {
     numbered: AtomicU64,
     /// The last revocation whose entries can all be seen, and those of all before it.
     visible: AtomicU64,
-    /// Whether a batch is being applied, which sled's `get` would wait for.
-    applying: AtomicBool,
+    /// The records of the group that is being written, as they were before it.
+    ///
+    /// sled shows a batch before it is on the disk. Who saw a revocation then could see the token
+    /// active again after a crash (R7), so until the group is durable its records are read here.
+    pending: RwLock<HashMap<TokenId, Option<sled::IVec>>>,
 }
 
 impl fmt::Debug for Namespace {
@@ -49,7 +54,7 @@ impl Namespace {
             store_id: header.store_id,
             numbered: AtomicU64::new(Sequence::NONE.to_u64()),
             visible: AtomicU64::new(0),
-            applying: AtomicBool::new(false),
+            pending: RwLock::default(),
         };
         let next = namespace.generation()?.next()?;
         namespace.show(Sequence::before(next));
@@ -64,22 +69,25 @@ impl Namespace {
         self.store_id
     }
 
-    /// Reads an entry without waiting for a batch that is being applied.
-    ///
-    /// Where several entries are read, this sees a batch in the middle: look at a record for what
-    /// holds of its token, and take an index for a hint.
+    /// Reads an entry that is no record.
     pub(crate) fn read(&self, key: &[u8]) -> Result<Option<sled::IVec>> {
-        if self.applying.load(Ordering::Acquire) {
-            return read(&self.tree, key);
+        read(&self.tree, key)
+    }
+
+    /// Reads a record's value, as far as it is durable.
+    ///
+    /// An index may be ahead of the records: take it for a hint, and the record for what holds.
+    pub(crate) fn record(&self, id: &TokenId) -> Result<Option<sled::IVec>> {
+        // Held while sled is asked, so that no group can become pending in between.
+        let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
+        match pending.get(id) {
+            Some(before) => Ok(before.clone()),
+            None => read(&self.tree, &Key::record(id)),
         }
-        // Faster, but for the whole of a batch it waits.
-        self.tree
-            .get(key)
-            .map_err(|error| from_sled(error, Effect::None))
     }
 
     pub(crate) fn find(&self, id: &TokenId) -> Result<Option<Stored>> {
-        self.read(&Key::record(id))?
+        self.record(id)?
             .map(|value| Stored::decode(id, &value))
             .transpose()
     }
@@ -95,11 +103,27 @@ impl Namespace {
         })
     }
 
+    /// Shows these tokens' records as they are now, until [`settle`](Self::settle).
+    pub(crate) fn hold(&self, tokens: impl Iterator<Item = TokenId>) -> Result<()> {
+        let before = tokens
+            .map(|id| Ok((id, read(&self.tree, &Key::record(&id))?)))
+            .collect::<Result<_>>()?;
+        *self.pending.write().unwrap_or_else(PoisonError::into_inner) = before;
+        Ok(())
+    }
+
     pub(crate) fn apply(&self, batch: sled::Batch) -> Result<()> {
-        self.applying.store(true, Ordering::Release);
-        let applied = self.tree.apply_batch(batch);
-        self.applying.store(false, Ordering::Release);
-        applied.map_err(|error| from_sled(error, Effect::Unknown))
+        self.tree
+            .apply_batch(batch)
+            .map_err(|error| from_sled(error, Effect::Unknown))
+    }
+
+    /// Shows the records as the last batch left them.
+    pub(crate) fn settle(&self) {
+        self.pending
+            .write()
+            .unwrap_or_else(PoisonError::into_inner)
+            .clear();
     }
 
     /// The last revocation that was numbered. The first time in a run a new generation is begun, on
@@ -110,7 +134,8 @@ impl Namespace {
             return Ok(numbered);
         }
         let generation = self.generation()?.next()?;
-        insert(&self.tree, &Key::Generation, generation.encode())?;
+        insert(&self.tree, &Key::Generation, generation.encode())
+            .inspect_err(|error| disk.fail(error))?;
         disk.flush()?;
         let numbered = Sequence::before(generation);
         self.numbered.store(numbered.to_u64(), Ordering::Release);
@@ -156,9 +181,8 @@ fn make_header(tree: &sled::Tree, disk: &mut Disk) -> Result<StoreHeader> {
 }
 
 fn read(tree: &sled::Tree, key: &[u8]) -> Result<Option<sled::IVec>> {
-    let found = tree.range(key..=key).next().transpose();
-    let found = found.map_err(|error| from_sled(error, Effect::None))?;
-    Ok(found.map(|(_, value)| value))
+    tree.get(key)
+        .map_err(|error| from_sled(error, Effect::None))
 }
 
 fn insert(tree: &sled::Tree, key: &Key, value: Vec<u8>) -> Result<()> {

@@ -43,6 +43,7 @@ pub struct SledOptions {
     pub(crate) timeout: Duration,
     pub(crate) cache_capacity: u64,
     pub(crate) limits: Limits,
+    pub(crate) create: bool,
 }
 
 impl SledOptions {
@@ -59,6 +60,7 @@ impl SledOptions {
             timeout: Duration::from_secs(10),
             cache_capacity: 64 * 1024 * 1024,
             limits: Limits::default(),
+            create: true,
         }
     }
 
@@ -77,7 +79,7 @@ impl SledOptions {
         self
     }
 
-    /// Sets how long a call may take (R16). Default: 10 s.
+    /// Sets how long a call may take (R16), 1 ms to 1 day. Default: 10 s.
     #[must_use]
     pub const fn with_timeout(mut self, timeout: Duration) -> Self {
         self.timeout = timeout;
@@ -99,6 +101,14 @@ impl SledOptions {
         self
     }
 
+    /// Sets whether a store is made where there is none; else opening answers `Config`, so that a
+    /// mistyped path is noticed. Default: true.
+    #[must_use]
+    pub const fn with_create(mut self, create: bool) -> Self {
+        self.create = create;
+        self
+    }
+
     /// The store's folder.
     #[must_use]
     pub fn path(&self) -> &Path {
@@ -115,8 +125,9 @@ impl SledOptions {
         if self.path.as_os_str().is_empty() {
             return Err(Error::new(ErrorKind::Config, "path is empty"));
         }
-        if self.timeout.is_zero() {
-            return Err(Error::new(ErrorKind::Config, "timeout is zero"));
+        if !(MIN_TIMEOUT..=MAX_TIMEOUT).contains(&self.timeout) {
+            let message = format!("timeout is {:?}, not 1 ms to 1 day", self.timeout);
+            return Err(Error::new(ErrorKind::Config, message));
         }
         if self.cache_capacity < MIN_CACHE {
             let message = format!(
@@ -128,6 +139,11 @@ impl SledOptions {
         Ok(())
     }
 }
+
+/// Less than this no call could meet.
+const MIN_TIMEOUT: Duration = Duration::from_millis(1);
+/// More than this is no bound.
+const MAX_TIMEOUT: Duration = Duration::from_secs(24 * 3_600);
 
 /// Below this sled reads every page from the disk anew.
 const MIN_CACHE: u64 = 1024 * 1024;

@@ -1,15 +1,14 @@
 //! Calls that may touch many records, done in slices, so that no other caller waits for long.
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::vec::IntoIter;
 
 use tokenkeep_core::{Error, Flushed, Result, TokenFilter, TokenId, TokenRecord};
 use tokenkeep_layout::{Key, expired, indexed};
+use tokio::sync::OwnedSemaphorePermit;
 
 use crate::group::View;
-use crate::job::{Answer, Failed, Long, Reply};
-use crate::namespace::Namespace;
+use crate::job::{Answer, Caller, Failed, Long, Reply};
 
 /// How many records one slice changes at most.
 const CHANGED: usize = 128;
@@ -19,8 +18,10 @@ const LOOKED_AT: usize = 1024;
 /// A call in the middle of its work.
 #[derive(Debug)]
 pub(crate) struct Running {
-    pub(crate) namespace: Arc<Namespace>,
+    pub(crate) caller: Caller,
     work: Work,
+    /// Its place in the queue, so that no more long calls pile up here than wait there.
+    place: OwnedSemaphorePermit,
 }
 
 #[derive(Debug)]
@@ -47,13 +48,13 @@ enum Work {
 /// What remains of a call after a slice.
 pub(crate) enum Step {
     /// More slices, once this one is on the disk.
-    Unfinished(Running),
+    Unfinished(Box<Running>),
     /// The answer, for when the slice is on the disk.
     Finished(Answer),
 }
 
 impl Running {
-    pub(crate) fn new(namespace: Arc<Namespace>, call: Long) -> Self {
+    pub(crate) fn new(caller: Caller, call: Long, place: OwnedSemaphorePermit) -> Self {
         let work = match call {
             Long::CreateMany(records, reply) => Work::CreateMany {
                 answers: Vec::with_capacity(records.len()),
@@ -72,22 +73,51 @@ impl Running {
                 reply,
             },
         };
-        Self { namespace, work }
+        Self {
+            caller,
+            work,
+            place,
+        }
+    }
+
+    /// Whether the caller has gone; what was not begun then need not be done (R17).
+    pub(crate) fn is_unwanted(&self) -> bool {
+        match &self.work {
+            Work::CreateMany { reply, .. } => reply.is_unwanted(),
+            Work::DeleteTokens { reply, .. } => reply.is_unwanted(),
+            Work::FlushExpired { reply, .. } => reply.is_unwanted(),
+        }
     }
 
     /// Does one slice. The view must be free of changes: indexes are read past it.
     pub(crate) fn step(self, view: &mut View<'_>) -> Step {
-        let Self { namespace, work } = self;
-        let unfinished = |work| Step::Unfinished(Self { namespace, work });
+        let Self {
+            caller,
+            work,
+            place,
+        } = self;
+        let unfinished = |work| {
+            Step::Unfinished(Box::new(Self {
+                caller,
+                work,
+                place,
+            }))
+        };
         match work {
             Work::CreateMany {
                 mut records,
                 mut answers,
                 reply,
             } => {
-                answers.extend(records.by_ref().take(CHANGED).map(|r| view.create(r)));
+                let most = answers.len() + CHANGED;
+                while answers.len() < most
+                    && !view.is_slice_full()
+                    && let Some(record) = records.next()
+                {
+                    answers.push(view.create(record));
+                }
                 if records.len() == 0 {
-                    return Step::Finished(reply.after_commit(Ok(answers)));
+                    return Step::Finished(reply.after_last_commit(Ok(answers)));
                 }
                 unfinished(Work::CreateMany {
                     records,
@@ -107,8 +137,8 @@ impl Running {
                     revoked,
                     reply,
                 }),
-                Ok(true) => Step::Finished(reply.after_commit(Ok(revoked))),
-                Err(error) => Step::Finished(reply.after_commit(Err(error))),
+                Ok(true) => Step::Finished(reply.after_last_commit(Ok(revoked))),
+                Err(error) => Step::Finished(reply.after_last_commit(Err(error))),
             },
             Work::FlushExpired {
                 limit,
@@ -120,8 +150,10 @@ impl Running {
                     removed,
                     reply,
                 }),
-                Ok(Some(more)) => Step::Finished(reply.after_commit(Ok(Flushed { removed, more }))),
-                Err(error) => Step::Finished(reply.after_commit(Err(error))),
+                Ok(Some(more)) => {
+                    Step::Finished(reply.after_last_commit(Ok(Flushed { removed, more })))
+                }
+                Err(error) => Step::Finished(reply.after_last_commit(Err(error))),
             },
         }
     }
@@ -129,9 +161,9 @@ impl Running {
     /// Ends a call whose last slice did not get to the disk.
     pub(crate) fn fail(self, failed: &Failed) {
         match self.work {
-            Work::CreateMany { reply, .. } => reply.send(Err(failed.error())),
-            Work::DeleteTokens { reply, .. } => reply.send(Err(failed.error())),
-            Work::FlushExpired { reply, .. } => reply.send(Err(failed.error())),
+            Work::CreateMany { reply, .. } => reply.send(Err(failed.error_amid())),
+            Work::DeleteTokens { reply, .. } => reply.send(Err(failed.error_amid())),
+            Work::FlushExpired { reply, .. } => reply.send(Err(failed.error_amid())),
         }
     }
 }
@@ -152,7 +184,7 @@ fn delete_slice(
         .namespace()
         .scan(indexed(anchor, value, after.as_ref()));
     for (looked_at, entry) in entries.enumerate() {
-        if revoked.len() == most || looked_at == LOOKED_AT {
+        if revoked.len() == most || looked_at == LOOKED_AT || view.is_slice_full() {
             return Ok(false);
         }
         let id = token_of(&entry?.0)?;

@@ -13,12 +13,14 @@ use crate::driver::SledDriver;
 use crate::error::DRIVER;
 use crate::failure::Failure;
 use crate::folder;
-use crate::job::{Job, Reply, Request};
+use crate::job::{Caller, Job, Reply, Request};
 use crate::options::{SledOptions, check_namespace};
 use crate::writer::Writer;
 
-/// How many writes wait in the queue at most.
-const QUEUE: usize = 1024;
+/// How many short writes wait in the queue at most.
+const SHORT_CALLS: usize = 1024;
+/// How many long ones wait or are under way at most; each may hold many records.
+const LONG_CALLS: usize = 64;
 /// How many scans run at once at most.
 const SCANS: usize = 8;
 
@@ -70,7 +72,8 @@ pub(crate) struct Shared {
     pub(crate) failure: Arc<Failure>,
     pub(crate) scans: Arc<Semaphore>,
     queue: Option<mpsc::Sender<Request>>,
-    places: Arc<Semaphore>,
+    pub(crate) short_places: Arc<Semaphore>,
+    pub(crate) long_places: Arc<Semaphore>,
     ended: Mutex<Option<mpsc::Receiver<Ended>>>,
 }
 
@@ -84,7 +87,7 @@ impl SledStore {
     ///
     /// - The whole store is read first and compared with what was acknowledged, which takes about a
     ///   second for each gigabyte; a damaged one is left as it was.
-    /// - The time is this clock's, for all drivers of the store.
+    /// - The time is this clock's, for all drivers that are not opened with one of their own.
     ///
     /// # Errors
     ///
@@ -118,13 +121,32 @@ impl SledStore {
     ///
     /// The namespace is made or not.
     pub async fn driver(&self, namespace: &str) -> Result<SledDriver> {
+        self.driver_with_clock(namespace, Arc::clone(&self.0.clock))
+            .await
+    }
+
+    /// As [`driver`](Self::driver), with another clock than the store's.
+    ///
+    /// # Errors
+    ///
+    /// As [`driver`](Self::driver).
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`driver`](Self::driver).
+    pub async fn driver_with_clock(
+        &self,
+        namespace: &str,
+        clock: Arc<dyn Clock>,
+    ) -> Result<SledDriver> {
         let named = |error: Error| error.with_driver(DRIVER).with_operation("open");
         check_namespace(namespace).map_err(named)?;
-        let opened = self
-            .0
-            .submit(|reply| Job::Open(namespace.to_owned(), reply));
+        let opened = self.0.submit(&self.0.short_places, |reply| {
+            Job::Open(namespace.to_owned(), reply)
+        });
         let namespace = opened.await.map_err(named)?;
-        Ok(SledDriver::new(namespace, Arc::clone(&self.0)))
+        let caller = Caller { namespace, clock };
+        Ok(SledDriver::new(caller, Arc::clone(&self.0)))
     }
 
     /// Closes the store, if this is the last handle: all that was written goes to the disk, and the
@@ -166,7 +188,6 @@ impl Shared {
         let writer = Writer {
             db,
             disk,
-            clock: Arc::clone(&clock),
             limits: options.limits,
             durability: options.durability,
             failure: Arc::clone(&failure),
@@ -187,7 +208,8 @@ impl Shared {
             failure,
             scans: Arc::new(Semaphore::new(SCANS)),
             queue: Some(queue),
-            places: Arc::new(Semaphore::new(QUEUE)),
+            short_places: Arc::new(Semaphore::new(SHORT_CALLS)),
+            long_places: Arc::new(Semaphore::new(LONG_CALLS)),
             ended: Mutex::new(Some(ended)),
         })
     }
@@ -195,18 +217,19 @@ impl Shared {
     /// Hands a job to the writer and waits for the answer.
     pub(crate) async fn submit<T: Send + 'static>(
         &self,
+        places: &Arc<Semaphore>,
         job: impl FnOnce(Reply<T>) -> Job,
     ) -> Result<T> {
         self.failure.check()?;
         let deadline = self.deadline();
-        let place = timeout_at(deadline, Arc::clone(&self.places).acquire_owned()).await;
+        let place = timeout_at(deadline, Arc::clone(places).acquire_owned()).await;
         let Ok(Ok(place)) = place else {
             return Err(unavailable("the queue of writes did not move in time"));
         };
         let (reply, answer) = Reply::new();
         let request = Request {
             job: job(reply),
-            _place: place,
+            place,
         };
         let queue = self.queue.as_ref();
         if queue.is_none_or(|queue| queue.send(request).is_err()) {

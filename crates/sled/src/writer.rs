@@ -10,12 +10,12 @@ use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, TryRecvError};
 use std::time::{Duration, Instant};
 
-use tokenkeep_core::{Clock, Error, ErrorKind, Limits, Result};
+use tokenkeep_core::{Error, ErrorKind, Limits, Result};
 
 use crate::disk::Disk;
 use crate::failure::Failure;
 use crate::group::Group;
-use crate::job::{Failed, Job, Request, Short};
+use crate::job::{Caller, Failed, Job, Request, Short};
 use crate::namespace::Namespace;
 use crate::options::SledDurability;
 use crate::slices::{Running, Step};
@@ -29,7 +29,6 @@ pub(crate) const RELAXED_INTERVAL: Duration = Duration::from_millis(500);
 pub(crate) struct Writer {
     pub(crate) db: sled::Db,
     pub(crate) disk: Disk,
-    pub(crate) clock: Arc<dyn Clock>,
     pub(crate) limits: Limits,
     pub(crate) durability: SledDurability,
     pub(crate) failure: Arc<Failure>,
@@ -67,7 +66,7 @@ struct State {
     writer: Writer,
     namespaces: HashMap<String, Arc<Namespace>>,
     /// Short calls that were taken from the queue.
-    waiting: VecDeque<(Arc<Namespace>, Short)>,
+    waiting: VecDeque<(Caller, Short)>,
     /// Long calls, each of which does a slice in turn.
     running: VecDeque<Running>,
     /// With relaxed durability: when the oldest unflushed write has waited long enough.
@@ -108,8 +107,11 @@ impl State {
 
     fn take(&mut self, request: Request) {
         match request.job {
-            Job::Short(namespace, short) => self.waiting.push_back((namespace, short)),
-            Job::Long(namespace, long) => self.running.push_back(Running::new(namespace, long)),
+            Job::Short(caller, short) => self.waiting.push_back((caller, short)),
+            Job::Long(caller, long) => {
+                self.running
+                    .push_back(Running::new(caller, long, request.place));
+            }
             Job::Open(name, reply) => reply.send(self.open(&name)),
         }
     }
@@ -117,16 +119,12 @@ impl State {
     /// Brings one group to the disk: a slice of one long call, then all short calls that wait.
     fn work(&mut self) {
         let mut group = Group::default();
+        self.running.retain(|running| !running.is_unwanted());
         let unfinished = self.running.pop_front().and_then(|running| {
-            let namespace = Arc::clone(&running.namespace);
-            let mut view = group.view(
-                &namespace,
-                &mut self.writer.disk,
-                self.writer.clock.now(),
-                &self.writer.limits,
-            );
+            let caller = running.caller.clone();
+            let mut view = group.view(&caller, &mut self.writer.disk, &self.writer.limits);
             match running.step(&mut view) {
-                Step::Unfinished(running) => Some(running),
+                Step::Unfinished(running) => Some(*running),
                 Step::Finished(answer) => {
                     group.answer(answer);
                     None
@@ -134,14 +132,9 @@ impl State {
             }
         });
         while !group.is_full()
-            && let Some((namespace, short)) = self.waiting.pop_front()
+            && let Some((caller, short)) = self.waiting.pop_front()
         {
-            let mut view = group.view(
-                &namespace,
-                &mut self.writer.disk,
-                self.writer.clock.now(),
-                &self.writer.limits,
-            );
+            let mut view = group.view(&caller, &mut self.writer.disk, &self.writer.limits);
             let answer = view.decide(short);
             group.answer(answer);
         }
@@ -156,8 +149,8 @@ impl State {
     }
 
     fn commit(&mut self, group: &mut Group) -> Result<()> {
-        self.writer.disk.check()?;
-        let result = group.apply().and_then(|changed| {
+        let applied = self.writer.disk.check().and_then(|()| group.apply());
+        let result = applied.and_then(|changed| {
             if changed && self.flush_due.is_none() {
                 self.flush_due = Some(Instant::now() + RELAXED_INTERVAL);
             }

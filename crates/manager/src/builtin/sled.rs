@@ -34,11 +34,11 @@ impl StoreFactory for SledFactory {
                 Error::new(ErrorKind::Internal, problem).with_source(error)
             })?;
         let (options, namespace) = read(url, &place)?;
-        let store = self.folder(place).open(options, clock).await?;
+        let store = self.folder(place).open(options, Arc::clone(&clock)).await?;
         let store = store.ok_or_else(|| {
             url.fault("is open already with other options; the namespace alone may differ")
         })?;
-        Ok(Arc::new(store.driver(&namespace).await?))
+        Ok(Arc::new(store.driver_with_clock(&namespace, clock).await?))
     }
 }
 
@@ -56,10 +56,11 @@ impl Folder {
         if let Some((store, with)) = &*known
             && let Some(store) = store.upgrade()
         {
-            return Ok((*with == options).then_some(store));
+            return Ok((*with == options.with_create(true)).then_some(store));
         }
         let store = SledStore::open(options.clone(), clock).await?;
-        *known = Some((store.downgrade(), options));
+        // Once it is open, whether it might have been made plays no part.
+        *known = Some((store.downgrade(), options.with_create(true)));
         Ok(Some(store))
     }
 }
@@ -78,6 +79,9 @@ fn read(url: &StoreUrl, place: &Path) -> Result<(SledOptions, String)> {
     ];
     if let Some(durability) = given.choice("durability", &durabilities)? {
         options = options.with_durability(durability);
+    }
+    if let Some(create) = given.choice("create", &[("true", true), ("false", false)])? {
+        options = options.with_create(create);
     }
     if let Some(timeout) = given.duration("timeout")? {
         options = options.with_timeout(timeout);

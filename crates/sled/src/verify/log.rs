@@ -76,7 +76,15 @@ pub(super) struct Log {
     len: u64,
 }
 
+impl Drop for Log {
+    fn drop(&mut self) {
+        // Closing is not enough where a child process was just forked with a copy of the handle.
+        let _ = self.file.unlock();
+    }
+}
+
 impl Log {
+    /// Takes over a file that was locked.
     pub(super) fn new(file: File, folder: &Path) -> Result<Self> {
         let path = folder.join("db");
         let len = file
