@@ -1,15 +1,16 @@
 //! One namespace: a tree of its own in the folder's database (R18).
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
-use tokenkeep_core::{Error, Result, StoreId, TokenId};
-use tokenkeep_layout::{Generation, Key, KeyRange, Sequence, StoreHeader, Stored};
+use tokenkeep_core::{Anchor, Error, Result, StoreId, Text, TokenId};
+use tokenkeep_layout::{Generation, Key, KeyRange, Sequence, StoreHeader, Stored, indexed};
 
 use crate::disk::Disk;
 use crate::error::{Effect, from_sled};
+use crate::slices::token_of;
 
 /// What stands before a namespace in the name of its tree, so that none is one of sled's own.
 const TREE_PREFIX: &str = "ns:";
@@ -27,6 +28,13 @@ pub(crate) struct Namespace {
     /// sled shows a batch before it is on the disk. Who saw a revocation then could see the token
     /// active again after a crash (R7), so until the group is durable its records are read here.
     pending: RwLock<HashMap<TokenId, Option<sled::IVec>>>,
+}
+
+/// A part of an index: tokens that may be under the anchor, in the order of their ids.
+pub(crate) struct Stretch {
+    pub(crate) tokens: BTreeMap<TokenId, Option<sled::IVec>>,
+    /// Whether no more follow.
+    pub(crate) is_last: bool,
 }
 
 impl fmt::Debug for Namespace {
@@ -80,9 +88,12 @@ impl Namespace {
     pub(crate) fn record(&self, id: &TokenId) -> Result<Option<sled::IVec>> {
         // Held while sled is asked, so that no group can become pending in between.
         let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
+        let key = Key::record(id);
         match pending.get(id) {
             Some(before) => Ok(before.clone()),
-            None => read(&self.tree, &Key::record(id)),
+            None if pending.is_empty() => read(&self.tree, &key),
+            // sled's `get` waits for the whole of a batch that is being applied; a range does not.
+            None => read_amid(&self.tree, &key),
         }
     }
 
@@ -90,6 +101,41 @@ impl Namespace {
         self.record(id)?
             .map(|value| Stored::decode(id, &value))
             .transpose()
+    }
+
+    /// The next tokens under an anchor, with their records' values, all as of one instant and as far
+    /// as they are durable.
+    pub(crate) fn stretch(
+        &self,
+        anchor: Anchor,
+        value: &Text,
+        after: Option<&TokenId>,
+        most: usize,
+    ) -> Result<Stretch> {
+        let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
+        let mut ids = self
+            .scan(indexed(anchor, value, after))
+            .map(|entry| token_of(&entry?.0));
+        let mut tokens = BTreeMap::new();
+        for id in ids.by_ref().take(most) {
+            let id = id?;
+            let value = match pending.get(&id) {
+                Some(before) => before.clone(),
+                None => read(&self.tree, &Key::record(&id))?,
+            };
+            tokens.insert(id, value);
+        }
+        let is_last = ids.next().transpose()?.is_none();
+        let last = tokens.last_key_value().map(|(id, _)| *id);
+        // The group that is being written may have taken tokens out of the index.
+        let hidden = pending.iter().filter(|(id, before)| {
+            let is_in_reach = is_last || last.is_some_and(|last| **id <= last);
+            before.is_some() && after.is_none_or(|after| *id > after) && is_in_reach
+        });
+        for (id, before) in hidden {
+            tokens.entry(*id).or_insert_with(|| before.clone());
+        }
+        Ok(Stretch { tokens, is_last })
     }
 
     /// The entries of a range, in order.
@@ -183,6 +229,12 @@ fn make_header(tree: &sled::Tree, disk: &mut Disk) -> Result<StoreHeader> {
 fn read(tree: &sled::Tree, key: &[u8]) -> Result<Option<sled::IVec>> {
     tree.get(key)
         .map_err(|error| from_sled(error, Effect::None))
+}
+
+fn read_amid(tree: &sled::Tree, key: &[u8]) -> Result<Option<sled::IVec>> {
+    let found = tree.range(key..=key).next().transpose();
+    let found = found.map_err(|error| from_sled(error, Effect::None))?;
+    Ok(found.map(|(_, value)| value))
 }
 
 fn insert(tree: &sled::Tree, key: &Key, value: Vec<u8>) -> Result<()> {

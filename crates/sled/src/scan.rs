@@ -4,13 +4,14 @@ use tokenkeep_core::{
     Cursor, Cursors, Page, PageRequest, Result, RevokedToken, Timestamp, TokenFilter, TokenId,
     TokenRecord,
 };
-use tokenkeep_layout::{Key, RevocationEntry, Sequence, indexed, revoked};
+use tokenkeep_layout::{Key, RevocationEntry, Sequence, Stored, revoked};
 
 use crate::namespace::Namespace;
-use crate::slices::token_of;
 
 /// How many entries a page may pass over beyond those it gives.
 const PASSED_OVER: usize = 1_000;
+/// How many tokens are looked at as of one instant: the writer waits meanwhile.
+const STRETCH: usize = 64;
 
 /// One page of the active tokens that match, in the order of their ids (R9).
 pub(crate) fn list(
@@ -21,20 +22,25 @@ pub(crate) fn list(
 ) -> Result<Page<TokenRecord>> {
     let (anchor, value) = filter.check()?;
     let cursors = Cursors::of_list(namespace.store_id(), filter);
-    let after = position(request, &cursors)?.map(TokenId::from_bytes);
+    let mut after = position(request, &cursors)?.map(TokenId::from_bytes);
     let mut page = Filling::new(request);
-    for entry in namespace.scan(indexed(anchor, value, after.as_ref())) {
-        let id = token_of(&entry?.0)?;
-        // A token that is being created, revoked or removed may stand in the index alone.
-        let found = namespace
-            .find(&id)?
-            .filter(|found| found.record().is_active(now) && filter.matches(found.record()));
-        let found = found.map(tokenkeep_layout::Stored::into_record);
-        if !page.take(found, || cursors.at(id.as_bytes())) {
-            break;
+    loop {
+        let stretch = namespace.stretch(anchor, value, after.as_ref(), STRETCH)?;
+        for (id, value) in stretch.tokens {
+            let found = value
+                .map(|value| Stored::decode(&id, &value))
+                .transpose()?
+                .map(Stored::into_record)
+                .filter(|found| found.is_active(now) && filter.matches(found));
+            if !page.take(found, || cursors.at(id.as_bytes())) {
+                return Ok(page.page);
+            }
+            after = Some(id);
+        }
+        if stretch.is_last {
+            return Ok(page.page);
         }
     }
-    Ok(page.page)
 }
 
 /// One page of the revoked tokens, in the order of revocation (R10).
