@@ -32,7 +32,8 @@ use crate::{
 /// - A future that is dropped leaves the store as if the call had wholly happened or not happened
 ///   (R17).
 /// - Namespaces share nothing (R18). No secret is stored or written anywhere (R20): a driver is
-///   never given one.
+///   never given one. Errors and the driver's `Debug` show no record's data either.
+/// - What a read shows survives a crash, as what was acknowledged does (R15).
 /// - Errors carry the right kind: [`Unavailable`](crate::ErrorKind::Unavailable) only where the call
 ///   was surely not applied, else [`Indeterminate`](crate::ErrorKind::Indeterminate).
 #[async_trait]
@@ -90,8 +91,8 @@ pub trait TokenDriver: fmt::Debug + Send + Sync + 'static {
     /// - When it returns `Ok`, every matching token whose `create` returned before the call began is
     ///   revoked. Nothing matched is `Ok` and empty.
     /// - Each id stands once in the answer: ids of tokens that this call revoked.
-    /// - The cost follows the tokens at the filter's most selective anchor, not the size of the
-    ///   store.
+    /// - The cost follows the tokens at the first anchor given in the order of
+    ///   [`Anchor::ALL`](crate::Anchor::ALL), not the size of the store.
     ///
     /// # Errors
     ///
