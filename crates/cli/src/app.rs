@@ -9,7 +9,9 @@ use crate::args::{Cli, Command};
 use crate::exit::{self, Exit, Failure};
 use crate::logging;
 use crate::output::Output;
+use crate::scratch::Scratch;
 use crate::session::Session;
+use crate::signals::interrupted;
 
 /// How long threads are waited for that still work when the program ends.
 const SHUTDOWN: Duration = Duration::from_secs(10);
@@ -37,33 +39,43 @@ fn execute(cli: Cli) -> Result<Exit, Failure> {
         .enable_all()
         .build()
         .map_err(|error| Failure::usage(format!("cannot start threads: {error}")))?;
-    let ended = runtime.block_on(until_interrupted(cli));
-    shut_down(runtime, &ended);
+    let mut scratch = None;
+    let ended = runtime.block_on(until_interrupted(cli, &mut scratch));
+    shut_down(runtime, &ended, scratch.is_some());
+    // Its folder goes now that nothing works in it any more.
+    drop(scratch);
     ended
 }
 
-/// Waits for what is being written, but not for a read of standard input that Ctrl-C has ended.
-fn shut_down(runtime: Runtime, ended: &Result<Exit, Failure>) {
-    if matches!(ended, Ok(Exit::Interrupted)) {
+/// Waits for what is being written and for a scratch store to be closed, but not for a read of
+/// standard input that Ctrl-C has ended.
+fn shut_down(runtime: Runtime, ended: &Result<Exit, Failure>, has_scratch: bool) {
+    if matches!(ended, Ok(Exit::Interrupted)) && !has_scratch {
         runtime.shutdown_background();
     } else {
         runtime.shutdown_timeout(SHUTDOWN);
     }
 }
 
-/// Ctrl-C drops the command where it waits; drivers and guards clean up as they are dropped.
-async fn until_interrupted(cli: Cli) -> Result<Exit, Failure> {
+/// Ctrl-C drops the command where it waits; drivers and guards clean up as they are dropped. A
+/// command that follows something deals with it itself.
+async fn until_interrupted(cli: Cli, scratch: &mut Option<Scratch>) -> Result<Exit, Failure> {
     let mut output = Output::new(cli.global.format);
     let follows = matches!(&cli.command, Command::Revoked(revoked) if revoked.follows());
     let ended = tokio::select! {
-        ended = dispatch(cli, &mut output) => ended?,
-        _ = tokio::signal::ctrl_c() => if follows { Exit::Done } else { Exit::Interrupted },
+        ended = dispatch(cli, &mut output, scratch) => ended?,
+        () = interrupted(), if !follows => Exit::Interrupted,
     };
     output.flush()?;
     Ok(ended)
 }
 
-async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
+/// A scratch store is left with the caller, who removes it if the command ends early.
+async fn dispatch(
+    cli: Cli,
+    output: &mut Output,
+    scratch: &mut Option<Scratch>,
+) -> Result<Exit, Failure> {
     let session = || Session::load(&cli.global);
     match cli.command {
         Command::Create(create) => create.run(&session()?, output).await,
@@ -76,8 +88,8 @@ async fn dispatch(cli: Cli, output: &mut Output) -> Result<Exit, Failure> {
         Command::Flush(flush) => flush.run(&session()?, output).await,
         Command::Check(check) => check.run(&session()?, output).await,
         Command::Config(config) => config.run(&session()?, output),
-        Command::Conformance(conformance) => conformance.run(output).await,
-        Command::Demo(demo) => demo.run(&session()?, output).await,
+        Command::Conformance(conformance) => conformance.run(output, scratch).await,
+        Command::Demo(demo) => demo.run(&session()?, output, scratch).await,
         Command::Completions(completions) => completions.run(output),
     }
 }

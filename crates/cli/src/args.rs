@@ -12,7 +12,8 @@ use crate::output::Format;
 
 const EXIT_CODES: &str = "\
 Exit codes: 0 done; 1 a negative answer (no such token, a case failed); 2 wrong usage,
-configuration or input; 3 the store could not be used; 130 ended by Ctrl-C.";
+configuration or input; 3 the store could not be used or the answer not written; 130 ended by
+Ctrl-C.";
 
 /// The heading above the options that every command takes.
 const GLOBAL: &str = "Global options";
@@ -33,8 +34,8 @@ pub(crate) struct Global {
     /// before the config file; the default is sled:./tokenkeep-data
     #[arg(long, global = true, value_name = "URL", help_heading = GLOBAL)]
     pub(crate) store: Option<String>,
-    /// A TOML file with the configuration
-    #[arg(long, global = true, value_name = "FILE", env = "TOKENKEEP_CONFIG", help_heading = GLOBAL)]
+    /// A TOML file with the configuration; by default the one that TOKENKEEP_CONFIG names
+    #[arg(long, global = true, value_name = "FILE", help_heading = GLOBAL)]
     pub(crate) config: Option<PathBuf>,
     /// How answers are written
     #[arg(long, global = true, value_enum, default_value_t, help_heading = GLOBAL)]

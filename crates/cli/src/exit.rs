@@ -18,7 +18,7 @@ pub(crate) enum Exit {
     Negative,
     /// Wrong usage, configuration or input.
     Usage,
-    /// The store could not be used, or is damaged.
+    /// The store could not be used, or is damaged; or the answer could not be written.
     Store,
     /// Ended by Ctrl-C before it was done.
     Interrupted,
@@ -46,6 +46,8 @@ pub(crate) enum Failure {
     Usage(String),
     /// The answer could not be written.
     Output(io::Error),
+    /// What must be read could not be written, whoever has gone; what became of it.
+    Untold(String),
 }
 
 impl Failure {
@@ -60,7 +62,7 @@ impl Failure {
             Self::Usage(_) => Exit::Usage,
             // Whoever read the answer has had enough of it.
             Self::Output(error) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done,
-            Self::Output(_) => Exit::Usage,
+            Self::Output(_) | Self::Untold(_) => Exit::Store,
         }
     }
 }
@@ -86,7 +88,7 @@ impl fmt::Display for Failure {
                 }
                 Ok(())
             }
-            Self::Usage(problem) => f.write_str(problem),
+            Self::Usage(problem) | Self::Untold(problem) => f.write_str(problem),
             Self::Output(error) => write!(f, "cannot write the answer: {error}"),
         }
     }
@@ -153,7 +155,7 @@ mod tests {
         let broken = Failure::from(io::Error::from(io::ErrorKind::BrokenPipe));
         assert_eq!(broken.exit(), Exit::Done);
         let full = Failure::from(io::Error::from(io::ErrorKind::StorageFull));
-        assert_eq!(full.exit(), Exit::Usage);
+        assert_eq!(full.exit(), Exit::Store);
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! What is read from standard input and from files: secrets and token bodies.
 
 use std::fs::File;
-use std::io::{self, Read};
+use std::io::{self, BufRead, IsTerminal, Read, Write};
 use std::path::{Path, PathBuf};
 
 use clap::Args;
@@ -19,7 +19,7 @@ const MAX_BODY: u64 = 16 * 1024 * 1024;
 /// Where a token comes from: standard input unless a file is named. Never an argument.
 #[derive(Debug, Args)]
 pub(crate) struct SecretArgs {
-    /// Read the token from this file, not from standard input
+    /// Read the token from this file, not from standard input (`-`)
     #[arg(long, value_name = "FILE")]
     token_file: Option<PathBuf>,
     // Here to answer a token on the command line with an advice that does not repeat it.
@@ -41,7 +41,7 @@ impl SecretArgs {
             ));
         }
         match &self.token_file {
-            Some(path) => secret_from(Source::File(path.clone())).await,
+            Some(path) => secret_from(Source::named(path)).await,
             None => secret_from(Source::Stdin).await,
         }
     }
@@ -81,10 +81,27 @@ impl Source {
         Ok(bytes)
     }
 
-    /// Reads all of it, on a thread that may wait.
-    async fn read_all(self, limit: u64) -> Result<Vec<u8>, Failure> {
+    /// Reads all of it; what is typed ends with its line.
+    fn read_secret(&self) -> io::Result<Vec<u8>> {
+        if *self != Self::Stdin || !io::stdin().is_terminal() {
+            return self.read(MAX_SECRET);
+        }
+        // Not on standard output, which is for the answer.
+        write!(io::stderr(), "token (shown as you type it): ")?;
+        let mut bytes = Vec::with_capacity(4_096);
+        let mut typed = io::stdin().lock().take(MAX_SECRET + 1);
+        typed.read_until(b'\n', &mut bytes)?;
+        Ok(bytes)
+    }
+
+    /// Waits for what is read, on a thread that may wait.
+    async fn read_by(
+        self,
+        read: fn(&Self) -> io::Result<Vec<u8>>,
+        limit: u64,
+    ) -> Result<Vec<u8>, Failure> {
         let name = self.name();
-        let read = tokio::task::spawn_blocking(move || self.read(limit)).await;
+        let read = tokio::task::spawn_blocking(move || read(&self)).await;
         let bytes = read
             .unwrap_or_else(|error| Err(io::Error::other(error)))
             .map_err(|error| Failure::usage(format!("cannot read {name}: {error}")))?;
@@ -100,7 +117,7 @@ impl Source {
 /// Reads a secret: one line, whose end is cut off.
 pub(crate) async fn secret_from(source: Source) -> Result<TokenSecret, Failure> {
     let name = source.name();
-    let mut bytes = source.read_all(MAX_SECRET).await?;
+    let mut bytes = source.read_by(Source::read_secret, MAX_SECRET).await?;
     cut_line_end(&mut bytes);
     let problem = |problem: &str| Failure::usage(format!("the token in {name} {problem}"));
     if bytes.contains(&b'\n') {
@@ -113,7 +130,8 @@ pub(crate) async fn secret_from(source: Source) -> Result<TokenSecret, Failure> 
 
 /// Reads a token body as it is.
 pub(crate) async fn body_from(source: Source) -> Result<Vec<u8>, Failure> {
-    source.read_all(MAX_BODY).await
+    let read = |source: &Source| source.read(MAX_BODY);
+    source.read_by(read, MAX_BODY).await
 }
 
 fn cut_line_end(bytes: &mut Vec<u8>) {

@@ -10,6 +10,7 @@ mod logging;
 mod output;
 mod scratch;
 mod session;
+mod signals;
 
 use std::process::ExitCode;
 

@@ -32,7 +32,12 @@ impl Scratch {
             "memory" => (url.clone(), Place::Memory),
             "sled" => {
                 let folder = Folder::make(&url.path()?, purpose)?;
-                (url.clone().with_path(folder.path())?, Place::Folder(folder))
+                let mut url = url.clone().with_path(folder.path())?;
+                // It may forbid new stores in the user's place, but this one is new.
+                if url.options().text("create").is_some() {
+                    url = url.with_option("create", "true")?;
+                }
+                (url, Place::Folder(folder))
             }
             _ => {
                 let name = format!("{purpose}_{:016x}", StoreId::generate().to_u64());

@@ -2,6 +2,7 @@
 
 use std::env;
 use std::ffi::OsString;
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use tokenkeep::{Config, Registry, StoreUrl, SystemClock, TokenDriver, TokenManager};
@@ -12,6 +13,9 @@ use crate::exit::Failure;
 /// What stands for `--store` among the variables of the environment, which it goes before.
 const STORE_VARIABLE: &str = "TOKENKEEP_STORE__URL";
 const STORE_FILE_VARIABLE: &str = "TOKENKEEP_STORE__URL_FILE";
+
+/// Names the config file where `--config` does not.
+const CONFIG_VARIABLE: &str = "TOKENKEEP_CONFIG";
 
 /// The configuration in effect, and the backends that are known.
 pub(crate) struct Session {
@@ -30,13 +34,20 @@ impl Session {
             environment.push((STORE_VARIABLE.into(), url.into()));
         }
         Ok(Self {
-            config: Config::load_with(global.config.as_deref(), environment)?,
+            config: Config::load_with(config_file(global).as_deref(), environment)?,
             registry: Registry::builtin(),
         })
     }
 
     /// Opens the store below a manager.
     pub(crate) async fn manager(&self) -> Result<TokenManager, Failure> {
+        let options = self.config.manager_options().await?;
+        let driver = self.driver().await?;
+        Ok(TokenManager::new(driver, Arc::new(SystemClock), options)?)
+    }
+
+    /// Opens the store below a manager, or makes it.
+    pub(crate) async fn manager_of_new(&self) -> Result<TokenManager, Failure> {
         let manager = TokenManager::open(&self.config, &self.registry).await?;
         self.log_opened();
         Ok(manager)
@@ -44,14 +55,37 @@ impl Session {
 
     /// Opens the store, for what needs no secret.
     pub(crate) async fn driver(&self) -> Result<Arc<dyn TokenDriver>, Failure> {
-        let url = &self.config.store.url;
-        let driver = self.registry.open(url, Arc::new(SystemClock)).await?;
+        let url = self.url_of_existing()?;
+        let driver = self.registry.open(&url, Arc::new(SystemClock)).await?;
         self.log_opened();
         Ok(driver)
+    }
+
+    /// The store's URL, by which a mistyped path does not become a new store, unless it says itself
+    /// what is to be done.
+    fn url_of_existing(&self) -> Result<StoreUrl, Failure> {
+        let url = self.config.store.url.clone();
+        if self.is_embedded() && url.options().text("create").is_none() {
+            Ok(url.with_option("create", "false")?)
+        } else {
+            Ok(url)
+        }
+    }
+
+    /// Tells whether the store is part of this process, and so shuts out all others while it is open.
+    pub(crate) fn is_embedded(&self) -> bool {
+        self.config.store.url.scheme() == "sled"
     }
 
     fn log_opened(&self) {
         // A URL shows without its password.
         tracing::info!(store = %self.config.store.url, "store opened");
     }
+}
+
+/// The config file that is named; a variable that is empty counts as unset.
+fn config_file(global: &Global) -> Option<PathBuf> {
+    let variable = || env::var_os(CONFIG_VARIABLE).filter(|value| !value.is_empty());
+    let named = global.config.clone();
+    named.or_else(|| variable().map(PathBuf::from))
 }

@@ -1,20 +1,27 @@
 //! `tokenkeep create`.
 
+use std::io;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
 use serde::Serialize;
 use tokenkeep::{
-    Error, ErrorKind, Expiry, IssueRequest, Text, Timestamp, TokenRecord, TokenSecret,
+    Clock, Error, ErrorKind, Expiry, IssueRequest, Issued, Limits, MemoryDriver, SystemClock, Text,
+    Timestamp, TokenManager, TokenSecret,
 };
 
 use crate::args::{instant, span};
 use crate::exit::{Exit, Failure};
 use crate::input::{Source, body_from, secret_from};
 use crate::keystone::Body;
-use crate::output::{Output, PublicToken, Table};
+use crate::output::{Output, PublicToken, Table, warn};
 use crate::session::Session;
+
+/// What is told of an id of the caller's own where no key protects it.
+const GUESSABLE: &str = "note: without a key of your own (digest.key_file) an id that can be guessed \
+                         can be found by trial from a copy of the store";
 
 /// Issue a token and print it, this once
 ///
@@ -58,21 +65,28 @@ pub(crate) struct Create {
 impl Create {
     pub(crate) async fn run(self, session: &Session, output: &mut Output) -> Result<Exit, Failure> {
         let (request, is_dated_by_body) = self.request().await?;
-        let manager = session.manager().await?;
-        let created = if self.token_id_stdin {
-            let secret = secret_from(Source::Stdin).await?;
-            let created = manager.create_token(&secret, request).await;
-            created.map(|record| (secret, record))
-        } else {
-            let issued = manager.issue(request).await;
-            issued.map(|issued| (issued.secret, issued.record))
-        };
-        match created {
-            Ok((secret, record)) => answer(&secret, &record, output),
-            Err(error) if is_dated_by_body && is_about_expiry(&error) => Err(Failure::usage(
+        let own = self.own_secret().await?;
+        let made = make(session, own, request).await;
+        let (manager, issued) = made.map_err(|failure| match failure {
+            Failure::Token(error) if is_dated_by_body && is_about_expiry(&error) => Failure::usage(
                 format!("{error}: that is the body's; --expires-in or --expires-at goes before it"),
-            )),
-            Err(error) => Err(error.into()),
+            ),
+            failure => failure,
+        })?;
+        if let Err(error) = answer(&issued, output) {
+            return Err(take_back(&manager, &issued, &error).await);
+        }
+        if self.token_id_stdin && session.config.digest.key_file.is_none() {
+            warn(GUESSABLE);
+        }
+        Ok(Exit::Done)
+    }
+
+    async fn own_secret(&self) -> Result<Option<TokenSecret>, Failure> {
+        if self.token_id_stdin {
+            secret_from(Source::Stdin).await.map(Some)
+        } else {
+            Ok(None)
         }
     }
 
@@ -138,6 +152,56 @@ impl Create {
     }
 }
 
+/// Stores the token; what is wrong with it is told before a folder is made for it.
+async fn make(
+    session: &Session,
+    own: Option<TokenSecret>,
+    request: IssueRequest,
+) -> Result<(TokenManager, Issued), Failure> {
+    let own = if session.is_embedded() {
+        rehearse(session, own, request.clone()).await?
+    } else {
+        own
+    };
+    let manager = session.manager_of_new().await?;
+    let issued = issue(&manager, own, request).await?;
+    Ok((manager, issued))
+}
+
+/// Issues the token in memory, where all is checked that the store checks; gives the own id back.
+async fn rehearse(
+    session: &Session,
+    own: Option<TokenSecret>,
+    request: IssueRequest,
+) -> Result<Option<TokenSecret>, Failure> {
+    let mut limits = Limits::default();
+    if let Some(bytes) = session.config.store.url.options().integer("max_data_len")? {
+        limits.max_data_len = usize::try_from(bytes).unwrap_or(usize::MAX);
+    }
+    limits.check_data(&request.data)?;
+    let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+    let driver = MemoryDriver::with_limits(Arc::clone(&clock), limits);
+    let options = session.config.manager_options().await?;
+    let manager = TokenManager::new(Arc::new(driver), clock, options)?;
+    let is_own = own.is_some();
+    let issued = issue(&manager, own, request).await?;
+    Ok(is_own.then_some(issued.secret))
+}
+
+async fn issue(
+    manager: &TokenManager,
+    own: Option<TokenSecret>,
+    request: IssueRequest,
+) -> tokenkeep::Result<Issued> {
+    match own {
+        Some(secret) => {
+            let record = manager.create_token(&secret, request).await?;
+            Ok(Issued { secret, record })
+        }
+        None => manager.issue(request).await,
+    }
+}
+
 fn is_about_expiry(error: &Error) -> bool {
     error.kind() == ErrorKind::InvalidInput && error.message().starts_with("expires_at")
 }
@@ -149,22 +213,29 @@ struct Created<'a> {
     public: PublicToken<'a>,
 }
 
-fn answer(
-    secret: &TokenSecret,
-    record: &TokenRecord,
-    output: &mut Output,
-) -> Result<Exit, Failure> {
-    let public = PublicToken::from(record);
+fn answer(issued: &Issued, output: &mut Output) -> io::Result<()> {
+    let token = issued.secret.expose();
+    let public = PublicToken::from(&issued.record);
     if output.is_json() {
-        let token = secret.expose();
         output.json(&Created { token, public })?;
-        return Ok(Exit::Done);
+        return output.flush();
     }
-    output.line(secret.expose())?;
+    output.line(token)?;
     let mut fields = Table::fields();
     for (name, value) in public.fields() {
         fields.field(name, value);
     }
-    output.note(fields.render().trim_end())?;
-    Ok(Exit::Done)
+    output.note(fields.render().trim_end())
+}
+
+/// Revokes a token whose secret nobody was given, so that none is active unseen.
+async fn take_back(manager: &TokenManager, issued: &Issued, problem: &io::Error) -> Failure {
+    let audit_id = &issued.record.audit_id;
+    let became = match manager.delete_token(&issued.secret).await {
+        Ok(()) => "was revoked again".to_owned(),
+        Err(error) => format!("may still be active, since revoking it failed ({error})"),
+    };
+    Failure::Untold(format!(
+        "the token could not be written ({problem}): the one with audit id {audit_id} {became}"
+    ))
 }

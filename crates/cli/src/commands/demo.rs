@@ -40,16 +40,22 @@ pub(crate) struct Demo {
 }
 
 impl Demo {
-    pub(crate) async fn run(self, session: &Session, output: &mut Output) -> Result<Exit, Failure> {
+    pub(crate) async fn run(
+        self,
+        session: &Session,
+        output: &mut Output,
+        scratch: &mut Option<Scratch>,
+    ) -> Result<Exit, Failure> {
         let started = Instant::now();
-        let scratch = Scratch::beside(&session.config.store.url, "demo")?;
+        let place = Scratch::beside(&session.config.store.url, "demo")?;
+        let url = scratch.insert(place).url().clone();
         let clock = Arc::new(AheadClock::default());
         let driver = session
             .registry
-            .open(scratch.url(), Arc::<AheadClock>::clone(&clock))
+            .open(&url, Arc::<AheadClock>::clone(&clock))
             .await?;
         let mut narrator = Narrator::new(output);
-        narrator.open(&driver.check().await?, scratch.url())?;
+        narrator.open(&driver.check().await?, &url)?;
         let shown: Arc<dyn Clock> = Arc::<AheadClock>::clone(&clock);
         let manager = TokenManager::new(driver, shown, ManagerOptions::default())?;
         let life = Life {
@@ -59,7 +65,8 @@ impl Demo {
             plan: Plan::new(self.tokens as usize),
         };
         let is_right = tell(life, &mut narrator).await?;
-        narrator.close(is_right, started.elapsed(), scratch.clean_up())?;
+        let remains = scratch.take().and_then(Scratch::clean_up);
+        narrator.close(is_right, started.elapsed(), remains)?;
         Ok(if is_right { Exit::Done } else { Exit::Negative })
     }
 }

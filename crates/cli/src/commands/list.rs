@@ -7,7 +7,7 @@ use tokenkeep::{
 
 use crate::args::FilterArgs;
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, PublicToken, TOKEN_HEADER, Table, WithCursor, token_row};
+use crate::output::{Listing, Output, PublicToken, TOKEN_HEADER, WithCursor, token_row};
 use crate::session::Session;
 
 /// List active tokens, page by page, to the end unless limited
@@ -33,12 +33,13 @@ impl List {
         let driver = session.driver().await?;
         let mut left = self.limit.unwrap_or(u64::MAX);
         let mut found = false;
+        let mut listing = Listing::new(&TOKEN_HEADER);
         let mut pages = Pages::new(&filter, cursor);
         while left > 0 && pages.more() {
             let items = pages.next(&*driver, left).await?;
             left -= items.len() as u64;
             found |= !items.is_empty();
-            write_page(&items, pages.cursor.as_ref(), output)?;
+            write_page(&items, pages.cursor.as_ref(), &mut listing, output)?;
         }
         if self.cursor.is_none() && !found {
             output.note("no active token matches")?;
@@ -91,6 +92,7 @@ impl<'a> Pages<'a> {
 pub(super) fn write_page(
     items: &[TokenRecord],
     cursor: Option<&Cursor>,
+    listing: &mut Listing,
     output: &mut Output,
 ) -> std::io::Result<()> {
     if output.is_json() {
@@ -99,12 +101,8 @@ pub(super) fn write_page(
             let cursor = cursor.filter(|_| index == last);
             output.json(&WithCursor::new(PublicToken::from(record), cursor))?;
         }
-    } else if !items.is_empty() {
-        let mut table = Table::new(&TOKEN_HEADER);
-        for record in items {
-            table.row(token_row(record));
-        }
-        output.table(table)?;
+    } else {
+        listing.write(items.iter().map(token_row), output)?;
     }
     output.flush()
 }

@@ -10,7 +10,7 @@ use super::list::{Pages, write_page};
 use super::revoke::{answer, tokens};
 use crate::args::FilterArgs;
 use crate::exit::{Exit, Failure};
-use crate::output::Output;
+use crate::output::{Listing, Output, TOKEN_HEADER};
 use crate::session::Session;
 
 /// Revoke every active token that matches
@@ -42,6 +42,10 @@ impl RevokeTokens {
         }
         if !self.yes {
             let count = count(&**manager.driver(), &filter).await?;
+            if count == 0 {
+                output.note("no active token matches")?;
+                return answer(0, output);
+            }
             if !ask(count).await? {
                 output.note("nothing was revoked")?;
                 return Ok(Exit::Negative);
@@ -64,11 +68,12 @@ async fn dry_run(
 ) -> Result<Exit, Failure> {
     let mut pages = Pages::new(filter, None);
     let mut would_revoke = 0;
+    let mut listing = Listing::new(&TOKEN_HEADER);
     while pages.more() {
         let items = pages.next(driver, u64::MAX).await?;
         would_revoke += items.len() as u64;
         // Cursors would be of no use: the last line is the number.
-        write_page(&items, None, output)?;
+        write_page(&items, None, &mut listing, output)?;
     }
     if output.is_json() {
         output.json(&WouldRevoke { would_revoke })?;

@@ -1,118 +1,126 @@
 //! `tokenkeep revoked`.
 
 mod feed;
+mod reader;
 
-use std::time::{Duration, Instant};
+use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
-use tokenkeep::{Cursor, PageRequest, RevokedToken, TokenDriver};
+use tokenkeep::{Cursor, TokenDriver};
+use tokio::task::spawn_blocking;
 
 use self::feed::Feed;
+use self::reader::Reader;
 use crate::args::span;
 use crate::exit::{Exit, Failure};
-use crate::output::{Output, RevokedLine, Table, WithCursor};
+use crate::output::Output;
 use crate::session::Session;
+use crate::signals::interrupted;
 
 /// List revoked, unexpired tokens in the order of revocation, or follow them as a feed
 ///
 /// In JSON the last line of each page has a member `cursor` besides: give it back by `--cursor` to
 /// go on after that line, at any later time.
+///
+/// An embedded store is opened for each look and closed again, so that others can write in between.
 #[derive(Debug, Args)]
 pub(crate) struct Revoked {
     /// Go on with what is revoked from now on, until Ctrl-C
     #[arg(long, short)]
     follow: bool,
     /// How often to look, with `--follow`
-    #[arg(long, value_name = "SPAN", value_parser = span, default_value = "1s")]
+    #[arg(long, value_name = "SPAN", value_parser = interval, default_value = "1s")]
     interval: Duration,
+    /// Stop after so many tokens
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
     /// Go on where an earlier listing ended
     #[arg(long, value_name = "CURSOR")]
     cursor: Option<String>,
 }
 
 impl Revoked {
-    /// Tells whether only Ctrl-C ends it.
+    /// Tells whether it deals with Ctrl-C itself.
     pub(crate) fn follows(&self) -> bool {
         self.follow
     }
 
     pub(crate) async fn run(self, session: &Session, output: &mut Output) -> Result<Exit, Failure> {
         let cursor: Option<Cursor> = self.cursor.as_deref().map(str::parse).transpose()?;
-        let driver = session.driver().await?;
-        let lag = if self.follow {
-            driver.check().await?.revocation_lag
+        let given = cursor.clone();
+        let feed = Feed::new(cursor.clone(), Duration::ZERO);
+        let mut reader = Reader::new(feed, self.limit);
+        let ended = if self.follow {
+            tokio::select! {
+                ended = self.keep_looking(cursor, session, &mut reader, output) => ended,
+                () = interrupted() => Ok(()),
+            }
         } else {
-            Duration::ZERO
+            let driver = session.driver().await?;
+            reader.read_to_end(&*driver, output).await
         };
-        let mut feed = Feed::new(cursor, lag);
-        let mut heading = Heading::default();
+        // After a failure too, if something was told until then.
+        let is_known = |at: &&Cursor| ended.is_err() && given.as_ref() == Some(*at);
+        let noted = match reader.resume().filter(|at| !is_known(at)) {
+            Some(cursor) => output.note(format_args!("to go on later: --cursor {cursor}")),
+            None => Ok(()),
+        };
+        ended?;
+        noted?;
+        Ok(Exit::Done)
+    }
+
+    async fn keep_looking(
+        &self,
+        cursor: Option<Cursor>,
+        session: &Session,
+        reader: &mut Reader,
+        output: &mut Output,
+    ) -> Result<(), Failure> {
+        let driver = session.driver().await?;
+        let lag = driver.check().await?.revocation_lag;
+        reader.start(Feed::new(cursor, lag));
+        let mut kept = Some(driver);
         loop {
-            read_to_end(&*driver, &mut feed, &mut heading, output).await?;
-            if !self.follow {
-                break;
+            let driver = match kept.take() {
+                Some(driver) => driver,
+                None => session.driver().await?,
+            };
+            reader.read_to_end(&*driver, output).await?;
+            if session.is_embedded() {
+                close(driver).await;
+            } else {
+                kept = Some(driver);
+            }
+            if reader.is_done() {
+                return Ok(());
             }
             tokio::time::sleep(self.interval).await;
         }
-        if let Some(cursor) = feed.resume() {
-            output.note(format_args!("to go on later: --cursor {cursor}"))?;
-        }
-        Ok(Exit::Done)
     }
 }
 
-async fn read_to_end(
-    driver: &dyn TokenDriver,
-    feed: &mut Feed,
-    heading: &mut Heading,
-    output: &mut Output,
-) -> Result<(), Failure> {
-    let now = Instant::now();
-    let mut request = PageRequest::default().after(feed.begin(now));
-    loop {
-        let page = driver.list_revoked(&request).await?;
-        let new = feed.take(page.items, page.cursor.as_ref(), now);
-        write(&new, feed.resume(), heading, output)?;
-        if !page.more {
-            return Ok(());
-        }
-        request = request.after(page.cursor);
+/// Closes a store, on a thread that may wait; what goes wrong is logged by the store.
+async fn close(driver: Arc<dyn TokenDriver>) {
+    let _ = spawn_blocking(move || drop(driver)).await;
+}
+
+/// Reads a span that is none of no length.
+fn interval(value: &str) -> Result<Duration, String> {
+    match span(value)? {
+        Duration::ZERO => Err("it has to be longer than nothing".to_owned()),
+        interval => Ok(interval),
     }
 }
 
-/// Whether the heading has been written: a feed has one.
-#[derive(Default)]
-struct Heading {
-    is_written: bool,
-}
+#[cfg(test)]
+mod tests {
+    use super::interval;
 
-fn write(
-    items: &[RevokedToken],
-    resume: Option<&Cursor>,
-    heading: &mut Heading,
-    output: &mut Output,
-) -> std::io::Result<()> {
-    let last = items.len().saturating_sub(1);
-    let mut table = if heading.is_written {
-        Table::fields()
-    } else {
-        Table::new(&["REVOKED AT", "EXPIRES AT", "AUDIT ID", "USER"])
-    };
-    for (index, revoked) in items.iter().enumerate() {
-        let line = RevokedLine::from(revoked);
-        if output.is_json() {
-            output.json(&WithCursor::new(line, resume.filter(|_| index == last)))?;
-        } else {
-            table.row([
-                &line.revoked_at,
-                &line.expires_at,
-                line.audit_id,
-                line.user_id,
-            ]);
-        }
+    #[test]
+    fn an_interval_is_some_time() {
+        assert!(interval("1ms").is_ok());
+        assert!(interval("0s").is_err() && interval("soon").is_err());
     }
-    if !table.is_empty() {
-        heading.is_written = true;
-        output.table(table)?;
-    }
-    output.flush()
 }

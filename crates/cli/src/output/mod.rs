@@ -1,5 +1,6 @@
 //! What the program answers: tables for people, lines of JSON for programs.
 
+mod listing;
 mod progress;
 mod records;
 mod table;
@@ -12,6 +13,7 @@ use anstream::AutoStream;
 use clap::ValueEnum;
 use serde::Serialize;
 
+pub(crate) use listing::Listing;
 pub(crate) use progress::Progress;
 pub(crate) use records::{
     FullToken, PublicToken, RevokedLine, TOKEN_HEADER, WithCursor, token_row,
@@ -80,6 +82,12 @@ impl Output {
         }
         Ok(())
     }
+}
+
+/// Tells whoever it concerns something beside the answer, on standard error, whatever the format.
+pub(crate) fn warn(text: impl Display) {
+    // A warning that nobody can read is no reason to fail.
+    let _ = writeln!(anstream::stderr(), "{text}");
 }
 
 /// A text from outside, with control characters escaped, so that it can neither break a table nor

@@ -4,10 +4,14 @@ use std::fmt::Write as _;
 
 use anstyle::Style;
 use comfy_table::presets::NOTHING;
+use comfy_table::{ColumnConstraint, Width};
 
 use super::printable;
 
 const HEADING: Style = Style::new().bold();
+
+/// The space after each column.
+const GAP: u16 = 2;
 
 /// Rows under a heading, or names with their values.
 pub(crate) struct Table {
@@ -50,10 +54,24 @@ impl Table {
         self.cells.is_empty()
     }
 
+    /// Makes each column at least as wide as this; gives the widths that they have then.
+    pub(super) fn widen(&mut self, least: &[u16]) -> Vec<u16> {
+        let mut widths = self.cells.column_max_content_widths();
+        for (width, least) in widths.iter_mut().zip(least) {
+            *width = (*width).max(*least);
+        }
+        for (column, width) in self.cells.column_iter_mut().zip(&widths) {
+            // The space between columns counts as a part of theirs.
+            let width = Width::Fixed(width.saturating_add(GAP));
+            column.set_constraint(ColumnConstraint::LowerBoundary(width));
+        }
+        widths
+    }
+
     /// The table as text: no borders, nothing wrapped, so that whole values can be copied.
     pub(crate) fn render(&mut self) -> String {
         for column in self.cells.column_iter_mut() {
-            column.set_padding((0, 2));
+            column.set_padding((0, GAP));
         }
         let mut text = String::new();
         for (number, line) in self.cells.lines().enumerate() {

@@ -1,10 +1,10 @@
 //! The stores that the cases run on.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use async_trait::async_trait;
-use tokenkeep::{Clock, Registry, Result, StoreUrl};
+use tokenkeep::{Clock, Error, ErrorKind, Registry, Result, StoreUrl};
 use tokenkeep_conformance::{Backend, Level, Owned, Store, Suite};
 
 use super::folder::FolderStore;
@@ -19,6 +19,7 @@ pub(super) struct Stores {
     registry: Registry,
     url: StoreUrl,
     opened: Arc<AtomicU64>,
+    has_ended: Arc<AtomicBool>,
 }
 
 impl Stores {
@@ -27,7 +28,14 @@ impl Stores {
             registry,
             url,
             opened: Arc::default(),
+            has_ended: Arc::default(),
         }
+    }
+
+    /// Refuses to open any more stores once this is dropped, so that a run that nobody waits for
+    /// comes to an end.
+    pub(super) fn end_on_drop(&self) -> EndOnDrop {
+        EndOnDrop(Arc::clone(&self.has_ended))
     }
 
     /// Declines what cannot apply to this kind of store, with the reason.
@@ -77,9 +85,21 @@ impl Stores {
     }
 }
 
+/// Ends the run that it was made for.
+pub(super) struct EndOnDrop(Arc<AtomicBool>);
+
+impl Drop for EndOnDrop {
+    fn drop(&mut self) {
+        self.0.store(true, Ordering::SeqCst);
+    }
+}
+
 #[async_trait]
 impl Backend for Stores {
     async fn open(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
+        if self.has_ended.load(Ordering::SeqCst) {
+            return Err(Error::new(ErrorKind::Unavailable, "the run was ended"));
+        }
         let number = self.opened.fetch_add(1, Ordering::Relaxed);
         match self.url.scheme() {
             "memory" => Ok(self.memory(clock).await?.into()),
