@@ -24,6 +24,8 @@ pub(crate) enum Loss {
     Flushes,
     OrderOfRevocation,
     Identity,
+    /// Writes that are shown already, and not yet in the journal.
+    WhatIsUnderWay,
 }
 
 /// Opens stores that lose this.
@@ -59,26 +61,34 @@ struct Journaled {
     memory: MemoryDriver,
     clock: Arc<JournalClock>,
     journal: Mutex<Vec<(Timestamp, Write)>>,
+    loss: Loss,
 }
 
 impl Journaled {
-    fn new(present: Arc<dyn Clock>) -> Self {
+    fn new(present: Arc<dyn Clock>, loss: Loss) -> Self {
         let past = Mutex::new(None);
         let clock = Arc::new(JournalClock { present, past });
         Self {
             memory: MemoryDriver::new(Arc::<JournalClock>::clone(&clock)),
             clock,
             journal: Mutex::default(),
+            loss,
         }
     }
 
-    fn note(&self, write: Write) {
+    async fn note(&self, write: Write) {
+        if self.loss == Loss::WhatIsUnderWay {
+            // Long enough for a reader to have its turn.
+            for _ in 0..1_000 {
+                tokio::task::yield_now().await;
+            }
+        }
         self.journal.lock().unwrap().push((self.clock.now(), write));
     }
 
     /// The driver that finds this journal.
     async fn read_again(&self, journal: Vec<(Timestamp, Write)>) -> Self {
-        let next = Self::new(Arc::clone(&self.clock.present));
+        let next = Self::new(Arc::clone(&self.clock.present), Loss::Nothing);
         for (at, write) in journal {
             *next.clock.past.lock().unwrap() = Some(at);
             // With an entry lost a later one may fail.
@@ -98,7 +108,7 @@ impl Journaled {
 impl Loss {
     fn of(self, mut journal: Vec<(Timestamp, Write)>) -> Vec<(Timestamp, Write)> {
         match self {
-            Self::Nothing | Self::Identity => {}
+            Self::Nothing | Self::Identity | Self::WhatIsUnderWay => {}
             Self::Everything => journal.clear(),
             Self::TheLastWrites => journal.truncate(journal.len().saturating_sub(20)),
             Self::Revocations => journal.retain(|(_, write)| !matches!(write, Write::Delete(_))),
@@ -130,7 +140,7 @@ struct JournalStore {
 impl Backend for Disk {
     async fn open(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
         Ok(Box::new(JournalStore {
-            driver: Arc::new(Journaled::new(clock)),
+            driver: Arc::new(Journaled::new(clock, self.0)),
             loss: self.0,
         }))
     }
@@ -149,7 +159,8 @@ impl Store for JournalStore {
     async fn kill(&mut self) -> Result<()> {
         if self.loss != Loss::Nothing {
             let journal = self.driver.journal.lock().unwrap().clone();
-            let next = self.driver.read_again(self.loss.of(journal)).await;
+            let mut next = self.driver.read_again(self.loss.of(journal)).await;
+            next.loss = self.loss;
             self.driver = Arc::new(next);
         }
         Ok(())
@@ -160,7 +171,7 @@ impl Store for JournalStore {
 impl TokenDriver for Journaled {
     async fn create(&self, record: TokenRecord) -> Result<()> {
         self.memory.create(record.clone()).await?;
-        self.note(Write::Create(record));
+        self.note(Write::Create(record)).await;
         Ok(())
     }
 
@@ -170,13 +181,15 @@ impl TokenDriver for Journaled {
 
     async fn delete(&self, id: &TokenId) -> Result<()> {
         self.memory.delete(id).await?;
-        self.note(Write::Delete(*id));
+        self.note(Write::Delete(*id)).await;
         Ok(())
     }
 
     async fn delete_tokens(&self, filter: &TokenFilter) -> Result<Vec<TokenId>> {
         let revoked = self.memory.delete_tokens(filter).await?;
-        revoked.iter().for_each(|id| self.note(Write::Delete(*id)));
+        for id in &revoked {
+            self.note(Write::Delete(*id)).await;
+        }
         Ok(revoked)
     }
 
@@ -193,21 +206,21 @@ impl TokenDriver for Journaled {
             .memory
             .replace(change.clone(), expected_version)
             .await?;
-        self.note(Write::Replace(change, expected_version));
+        self.note(Write::Replace(change, expected_version)).await;
         Ok(version)
     }
 
     async fn rotate(&self, old: &TokenId, successor: TokenRecord) -> Result<Rotation> {
         let rotation = self.memory.rotate(old, successor.clone()).await?;
         if rotation == Rotation::Rotated {
-            self.note(Write::Rotate(*old, successor));
+            self.note(Write::Rotate(*old, successor)).await;
         }
         Ok(rotation)
     }
 
     async fn flush_expired(&self, limit: NonZeroU32) -> Result<Flushed> {
         let flushed = self.memory.flush_expired(limit).await?;
-        self.note(Write::Flush(limit));
+        self.note(Write::Flush(limit)).await;
         Ok(flushed)
     }
 
@@ -215,7 +228,7 @@ impl TokenDriver for Journaled {
         let answers = self.memory.create_many(records.clone()).await?;
         for (record, answer) in records.into_iter().zip(&answers) {
             if answer.is_ok() {
-                self.note(Write::Create(record));
+                self.note(Write::Create(record)).await;
             }
         }
         Ok(answers)

@@ -198,6 +198,22 @@ fn losing_the_identity_of_the_store_is_caught() {
     fails(backend(), "a_list_cursor_holds_over_a_kill", says);
 }
 
+#[test]
+fn showing_what_can_still_be_lost_is_caught() {
+    let backend = || Disk(Loss::WhatIsUnderWay);
+    for case in [
+        "a_create_that_was_seen",
+        "a_batch_that_was_seen",
+        "a_replace_that_was_seen",
+        "a_delete_that_was_seen",
+        "a_bulk_revocation_that_was_seen",
+        "a_rotation_that_was_seen",
+        "a_revocation_seen_in_the_feed",
+    ] {
+        fails(backend(), case, ", seen by ");
+    }
+}
+
 /// The hooks of a level are asked for by name where they are missing.
 #[test]
 fn a_missing_hook_is_a_failure_that_says_what_to_do() {

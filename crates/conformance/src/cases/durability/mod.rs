@@ -6,6 +6,7 @@
 mod feed;
 mod in_flight;
 mod indexes;
+mod seen;
 mod writes;
 
 use crate::case::Case;
@@ -13,8 +14,13 @@ use crate::check::Check;
 use crate::context::Context;
 
 /// The lists of this level's files.
-pub(crate) const FILES: &[&[Case]] =
-    &[writes::CASES, indexes::CASES, feed::CASES, in_flight::CASES];
+pub(crate) const FILES: &[&[Case]] = &[
+    writes::CASES,
+    indexes::CASES,
+    feed::CASES,
+    in_flight::CASES,
+    seen::CASES,
+];
 
 /// How the store ends before it is opened again.
 #[derive(Clone, Copy)]
