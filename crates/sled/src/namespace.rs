@@ -27,8 +27,10 @@ pub(crate) struct Namespace {
     ///
     /// sled shows a batch before it is on the disk. Who saw a revocation then could see the token
     /// active again after a crash (R7), so until the group is durable its records are read here.
-    pending: RwLock<HashMap<TokenId, Option<sled::IVec>>>,
+    pending: RwLock<Pending>,
 }
+
+type Pending = HashMap<TokenId, Option<sled::IVec>>;
 
 /// A part of an index: tokens that may be under the anchor, in the order of their ids.
 pub(crate) struct Stretch {
@@ -88,6 +90,10 @@ impl Namespace {
     pub(crate) fn record(&self, id: &TokenId) -> Result<Option<sled::IVec>> {
         // Held while sled is asked, so that no group can become pending in between.
         let pending = self.pending.read().unwrap_or_else(PoisonError::into_inner);
+        self.durable(&pending, id)
+    }
+
+    fn durable(&self, pending: &Pending, id: &TokenId) -> Result<Option<sled::IVec>> {
         let key = Key::record(id);
         match pending.get(id) {
             Some(before) => Ok(before.clone()),
@@ -119,11 +125,7 @@ impl Namespace {
         let mut tokens = BTreeMap::new();
         for id in ids.by_ref().take(most) {
             let id = id?;
-            let value = match pending.get(&id) {
-                Some(before) => before.clone(),
-                None => read(&self.tree, &Key::record(&id))?,
-            };
-            tokens.insert(id, value);
+            tokens.insert(id, self.durable(&pending, &id)?);
         }
         let is_last = ids.next().transpose()?.is_none();
         let last = tokens.last_key_value().map(|(id, _)| *id);
