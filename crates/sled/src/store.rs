@@ -85,8 +85,8 @@ impl SledStore {
     ///
     /// # Behavior
     ///
-    /// - The whole store is read first and compared with what was acknowledged, which takes about a
-    ///   second for each gigabyte; a damaged one is left as it was.
+    /// - The whole store is read first and compared with what was acknowledged, which takes a
+    ///   quarter of a second to two seconds for each gigabyte; a damaged one is left as it was.
     /// - The time is this clock's, for all drivers that are not opened with one of their own.
     ///
     /// # Errors
