@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod bulk;
 #[cfg(test)]
+mod follow;
+#[cfg(test)]
 mod keystone;
 #[cfg(test)]
 mod settings;

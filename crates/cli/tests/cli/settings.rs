@@ -28,6 +28,11 @@ fn the_option_goes_before_the_environment_before_the_file_before_the_default() {
         url_in_effect(run_with_env(&home, "TOKENKEEP_CONFIG", &file, &config)),
         "sled:from-file"
     );
+    assert_eq!(
+        url_in_effect(run_with_env(&home, "TOKENKEEP_CONFIG", "", &config)),
+        "sled:./tokenkeep-data",
+        "an empty variable counts as unset"
+    );
     let with_file = ["config", "--format=json", "--config", &file];
     let variable = "TOKENKEEP_STORE__URL";
     assert_eq!(
@@ -107,11 +112,15 @@ fn what_cannot_be_configured_is_said() {
 #[test]
 fn check_says_what_the_store_is() {
     let home = Home::new();
+    home.create(&["--user=ada"]);
     let info = home.run(&["check", "--format=json"]).expect(0).json();
     assert_eq!(info["driver"], "sled");
     assert_eq!(info["durability"], "sync");
     assert_eq!(info["namespace"], "default");
-    let relaxed = home.run(&["check", "--store=sled:x?durability=relaxed&namespace=n"]);
+    let relaxed = home.run(&[
+        "check",
+        "--store=sled:x?durability=relaxed&namespace=n&create=true",
+    ]);
     let relaxed = relaxed.expect(0);
     assert!(
         relaxed.out.contains("relaxed") && relaxed.out.contains(" n\n"),
@@ -124,6 +133,7 @@ fn check_says_what_the_store_is() {
 #[test]
 fn logs_go_to_standard_error_alone() {
     let home = Home::new();
+    home.create(&["--user=ada"]);
     let answer = home.run(&["check", "--verbose", "--format=json"]).expect(0);
     answer.json();
     assert!(

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use serde_json::Value;
 
-use crate::support::{BOUND, Home, interrupt};
+use crate::support::{BOUND, Home, signal};
 
 fn names_in(folder: &std::path::Path) -> Vec<String> {
     let entries = fs::read_dir(folder).into_iter().flatten();
@@ -63,7 +63,7 @@ fn conformance_of_a_folder_leaves_it_as_it_was() {
 fn conformance_without_any_case_is_no_success() {
     let home = Home::new();
     let none = home.run(&["conformance", "memory:", "--filter=no such case"]);
-    assert!(none.expect(1).out.contains("no case"));
+    none.refused(2, "no case has a name");
     home.run(&["conformance", "memory:?x=y"])
         .refused(2, "unknown option `x`");
     home.run(&["conformance"]).expect(2);
@@ -139,9 +139,13 @@ fn the_demo_tells_people_what_it_does() {
 #[test]
 fn ended_early_the_demo_and_the_suite_clean_up() {
     let home = Home::new();
-    for args in [
-        vec!["demo", "--tokens=1000000", "--store=sled:data"],
-        vec!["conformance", "sled:data"],
+    let demo = ["demo", "--tokens=1000000", "--store=sled:data"];
+    let conformance = ["conformance", "sled:data", "--format=table"];
+    for (args, name) in [
+        (demo, "INT"),
+        (demo, "TERM"),
+        (conformance, "INT"),
+        (conformance, "HUP"),
     ] {
         let mut running = home.spawnable(&args).spawn().unwrap();
         let data = home.path().join("data");
@@ -154,9 +158,11 @@ fn ended_early_the_demo_and_the_suite_clean_up() {
             );
             std::thread::yield_now();
         }
-        interrupt(&running);
-        let ended = running.wait().unwrap();
-        assert_eq!(ended.code(), Some(130), "{args:?}");
+        signal(&running, name);
+        let ended = running.wait_with_output().unwrap();
+        assert_eq!(ended.status.code(), Some(130), "{args:?}");
+        let told = String::from_utf8_lossy(&ended.stderr);
+        assert_eq!(told, "", "{args:?}: the store is closed before it goes");
         assert_eq!(names_in(&data), Vec::<String>::new(), "{args:?}");
     }
 }

@@ -132,10 +132,10 @@ impl Answer {
     }
 }
 
-/// What Ctrl-C does.
-pub(crate) fn interrupt(child: &std::process::Child) {
+/// Sends a signal; `INT` is what Ctrl-C does.
+pub(crate) fn signal(child: &std::process::Child, name: &str) {
     let sent = std::process::Command::new("kill")
-        .args(["-INT", &child.id().to_string()])
+        .args(["-s", name, &child.id().to_string()])
         .status()
         .unwrap();
     assert!(sent.success());

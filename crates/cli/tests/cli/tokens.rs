@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::Home;
+use crate::support::{Answer, Home};
 
 #[test]
 fn a_created_token_is_alone_on_standard_output() {
@@ -69,13 +69,21 @@ fn expires_in_counts_from_now() {
 fn a_callers_own_id_is_one_line_from_standard_input() {
     let home = Home::new();
     let create = ["create", "--user=ada", "--token-id-stdin", "--format=json"];
-    let created = home.run_with(&create, "my own id\r\n").expect(0).json();
+    let created = home.run_with(&create, "my own id\r\n").expect(0);
+    assert!(created.err.contains("digest.key_file"), "{created:?}");
+    let created = created.json();
     assert_eq!(created["token"], "my own id");
     assert!(home.is_valid("my own id"));
     assert!(!home.is_valid("my own id "));
 
     let again = home.run_with(&create, "my own id\n");
     again.refused(1, "AlreadyExists: an unexpired token has this id");
+    let key = home.file("key", &"k".repeat(32));
+    let mut keyed = home.command(&create);
+    keyed
+        .env("TOKENKEEP_DIGEST__KEY_FILE", key)
+        .write_stdin("id");
+    assert_eq!(Answer::of(keyed).expect(0).err, "");
     home.run_with(&create, "two\nlines\n")
         .refused(2, "is not one line");
     home.run_with(&create, "").refused(2, "token id is empty");
@@ -114,6 +122,8 @@ fn a_token_may_lie_in_a_file() {
     let token = home.token(&["--user=ada"]);
     let file = home.file("token", &format!("{token}\n"));
     home.run(&["validate", "--token-file", &file]).expect(0);
+    home.run_with(&["validate", "--token-file=-"], &token)
+        .expect(0);
     home.run(&["revoke", "--token-file", &file]).expect(0);
     home.run(&["validate", "--token-file", &file]).expect(1);
     home.run(&["validate", "--token-file", "/nowhere/token"])
