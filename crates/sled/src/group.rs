@@ -11,7 +11,7 @@ use tokenkeep_layout::{Change, Key, Sequence, Stored, create, remove, replace, r
 
 use crate::disk::Disk;
 use crate::job::{Answer, Caller, Failed, Short};
-use crate::namespace::Namespace;
+use crate::namespace::{Namespace, Pending};
 
 /// The writes decided so far, one after the other as if each were alone, and their answers.
 #[derive(Default)]
@@ -25,18 +25,10 @@ pub(crate) struct Group {
 struct Part {
     namespace: Arc<Namespace>,
     changes: HashMap<Vec<u8>, Option<Vec<u8>>>,
+    /// The records that were looked at, as they were before the group: no record changes unseen.
+    before: Pending,
     /// The last revocation of this group.
     revoked: Option<Sequence>,
-}
-
-impl Part {
-    /// The tokens whose records change.
-    fn records(&self) -> impl Iterator<Item = TokenId> {
-        self.changes.keys().filter_map(|key| match Key::parse(key) {
-            Ok(Key::Record(id)) => Some(id),
-            _ => None,
-        })
-    }
 }
 
 impl Group {
@@ -65,6 +57,7 @@ impl Group {
             self.parts.push(Part {
                 namespace: Arc::clone(&caller.namespace),
                 changes: HashMap::new(),
+                before: Pending::new(),
                 revoked: None,
             });
             self.parts.len() - 1
@@ -81,11 +74,8 @@ impl Group {
     /// Applies all changes; tells whether there were any.
     pub(crate) fn apply(&mut self) -> Result<bool> {
         self.parts.retain(|part| !part.changes.is_empty());
-        // Reads may fail; they come before the first write, so that the error can say so.
-        for part in &self.parts {
-            part.namespace.hold(part.records())?;
-        }
         for part in &mut self.parts {
+            part.namespace.hold(std::mem::take(&mut part.before));
             let mut batch = sled::Batch::default();
             for (key, value) in part.changes.drain() {
                 match value {
@@ -207,8 +197,9 @@ impl View<'_> {
 
     /// Revokes a token if it is active and matches; tells whether it did.
     pub(crate) fn revoke_if(&mut self, id: &TokenId, filter: &TokenFilter) -> Result<bool> {
+        let now = self.now;
         let wanted =
-            |found: &Stored| found.record().is_active(self.now) && filter.matches(found.record());
+            |found: &Stored| found.record().is_active(now) && filter.matches(found.record());
         match self.find(id)?.filter(wanted) {
             Some(found) => self.revoke(&found, None).map(|()| true),
             None => Ok(false),
@@ -248,22 +239,27 @@ impl View<'_> {
         last.next()
     }
 
-    fn find_active(&self, id: &TokenId) -> Result<Stored> {
+    fn find_active(&mut self, id: &TokenId) -> Result<Stored> {
         self.find(id)?
             .filter(|found| found.record().is_active(self.now))
             .ok_or_else(Error::not_found)
     }
 
-    fn find(&self, id: &TokenId) -> Result<Option<Stored>> {
+    fn find(&mut self, id: &TokenId) -> Result<Option<Stored>> {
         match self.part.changes.get(Key::record(id).as_slice()) {
             Some(Some(value)) => Stored::decode(id, value).map(Some),
             Some(None) => Ok(None),
-            // sled that cannot read will not write either, and its memory is not to be trusted.
-            None => self.part.namespace.find(id).inspect_err(|error| {
-                if error.kind() == ErrorKind::Unavailable {
-                    self.disk.fail(error);
-                }
-            }),
+            None => {
+                let value = self.part.namespace.record(id).inspect_err(|error| {
+                    // sled that cannot read will not write either, and its memory is not to be
+                    // trusted.
+                    if error.kind() == ErrorKind::Unavailable {
+                        self.disk.fail(error);
+                    }
+                })?;
+                self.part.before.insert(*id, value.clone());
+                value.map(|value| Stored::decode(id, &value)).transpose()
+            }
         }
     }
 

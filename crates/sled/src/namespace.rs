@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{PoisonError, RwLock};
 
 use tokenkeep_core::{Anchor, Error, Result, StoreId, Text, TokenId};
-use tokenkeep_layout::{Generation, Key, KeyRange, Sequence, StoreHeader, Stored, indexed};
+use tokenkeep_layout::{Generation, Key, KeyRange, Sequence, StoreHeader, indexed};
 
 use crate::disk::Disk;
 use crate::error::{Effect, from_sled};
@@ -30,7 +30,7 @@ pub(crate) struct Namespace {
     pending: RwLock<Pending>,
 }
 
-type Pending = HashMap<TokenId, Option<sled::IVec>>;
+pub(crate) type Pending = HashMap<TokenId, Option<sled::IVec>>;
 
 /// A part of an index: tokens that may be under the anchor, in the order of their ids.
 pub(crate) struct Stretch {
@@ -94,19 +94,11 @@ impl Namespace {
     }
 
     fn durable(&self, pending: &Pending, id: &TokenId) -> Result<Option<sled::IVec>> {
-        let key = Key::record(id);
         match pending.get(id) {
             Some(before) => Ok(before.clone()),
-            None if pending.is_empty() => read(&self.tree, &key),
-            // sled's `get` waits for the whole of a batch that is being applied; a range does not.
-            None => read_amid(&self.tree, &key),
+            // sled lets no read in while it applies a batch, which is why groups are small.
+            None => read(&self.tree, &Key::record(id)),
         }
-    }
-
-    pub(crate) fn find(&self, id: &TokenId) -> Result<Option<Stored>> {
-        self.record(id)?
-            .map(|value| Stored::decode(id, &value))
-            .transpose()
     }
 
     /// The next tokens under an anchor, with their records' values, all as of one instant and as far
@@ -151,13 +143,9 @@ impl Namespace {
         })
     }
 
-    /// Shows these tokens' records as they are now, until [`settle`](Self::settle).
-    pub(crate) fn hold(&self, tokens: impl Iterator<Item = TokenId>) -> Result<()> {
-        let before = tokens
-            .map(|id| Ok((id, read(&self.tree, &Key::record(&id))?)))
-            .collect::<Result<_>>()?;
+    /// Shows these records, until [`settle`](Self::settle), as they were before a batch.
+    pub(crate) fn hold(&self, before: Pending) {
         *self.pending.write().unwrap_or_else(PoisonError::into_inner) = before;
-        Ok(())
     }
 
     pub(crate) fn apply(&self, batch: sled::Batch) -> Result<()> {
@@ -231,12 +219,6 @@ fn make_header(tree: &sled::Tree, disk: &mut Disk) -> Result<StoreHeader> {
 fn read(tree: &sled::Tree, key: &[u8]) -> Result<Option<sled::IVec>> {
     tree.get(key)
         .map_err(|error| from_sled(error, Effect::None))
-}
-
-fn read_amid(tree: &sled::Tree, key: &[u8]) -> Result<Option<sled::IVec>> {
-    let found = tree.range(key..=key).next().transpose();
-    let found = found.map_err(|error| from_sled(error, Effect::None))?;
-    Ok(found.map(|(_, value)| value))
 }
 
 fn insert(tree: &sled::Tree, key: &Key, value: Vec<u8>) -> Result<()> {
