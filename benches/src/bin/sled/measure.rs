@@ -22,7 +22,9 @@ use super::{Bulk, Compared, Figures, Measured};
 const CACHE: u64 = 256 << 20;
 const BATCH: usize = 1_000;
 /// How many calls a loop of creates makes at each number of callers.
-const CREATES: [(usize, usize); 3] = [(1, 600), (16, 3_000), (64, 6_000)];
+const CREATES: [(usize, usize); 3] = [(1, 250), (16, 1_500), (64, 3_000)];
+/// Creates hang on the disk, which is in no two moments the same: many short turns, not few long.
+const TURNS: usize = 4;
 const GETS: [(usize, usize); 3] = [(1, 20_000), (16, 40_000), (64, 40_000)];
 
 type Fallible<T> = Result<T, Box<dyn Error>>;
@@ -80,6 +82,7 @@ pub(crate) fn size(folder: &Path, size: usize, rounds: usize) -> Fallible<Measur
         next: size,
     };
 
+    bench.warm_up()?;
     let mut cells = bench.gets()?;
     let bulk = vec![bench.bulk_revocations()?, bench.flushes()?];
     cells.extend(bench.creates()?);
@@ -117,6 +120,16 @@ impl Bench {
         first
     }
 
+    /// Reads every token once: the one store was just opened, the other just filled.
+    fn warm_up(&self) -> Fallible<()> {
+        for number in 0..self.size {
+            let id = Tokens::id(number);
+            self.runtime.block_on(self.ours.get(&id))?;
+            self.raw.get(&id).map_err(|error| error as Box<dyn Error>)?;
+        }
+        Ok(())
+    }
+
     fn gets(&self) -> Fallible<Vec<Compared>> {
         let mut cells = Vec::new();
         for (callers_at_once, calls) in GETS {
@@ -152,7 +165,7 @@ impl Bench {
             };
             let tokens = self.tokens;
             let (mut ours, mut raw) = (Vec::new(), Vec::new());
-            for _ in 0..self.rounds {
+            for _ in 0..self.rounds * TURNS {
                 let first = self.fresh(calls);
                 let driver = Arc::clone(&self.ours);
                 ours.push(self.runtime.block_on(callers(work, move |number| {
