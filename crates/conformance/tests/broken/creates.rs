@@ -1,5 +1,7 @@
 //! Faults of `create` and `create_many`.
 
+use std::time::{Duration, Instant};
+
 use async_trait::async_trait;
 use libtest_mimic::Trial;
 use tokenkeep_core::{Error, ErrorKind, Result, TokenDriver, TokenId, TokenRecord};
@@ -7,6 +9,9 @@ use tokenkeep_core::{Error, ErrorKind, Result, TokenDriver, TokenId, TokenRecord
 use crate::fault::{Fault, Sound};
 use crate::found_by;
 use crate::notes::Notes;
+
+/// How long a slow disk takes for a batch.
+const WRITES_A_BATCH: Duration = Duration::from_millis(200);
 
 pub(crate) fn faults() -> Vec<Trial> {
     vec![
@@ -20,6 +25,9 @@ pub(crate) fn faults() -> Vec<Trial> {
         found_by::<CreateManyStopsAtAFailure>("contract::create_many_refuses_taken_ids_alone"),
         found_by::<CreateManyLooksThenWrites>(
             "concurrency::one_of_concurrent_create_many_wins_each_id",
+        ),
+        found_by::<CreateManyPassesFirst>(
+            "concurrency::short_calls_get_their_turn_beside_a_long_create_many",
         ),
     ]
 }
@@ -159,5 +167,35 @@ impl Fault for CreateManyLooksThenWrites {
             answers.push(free.then_some(()).ok_or_else(Error::already_exists));
         }
         Ok(answers)
+    }
+}
+
+/// One lock round the store, for as long as a batch takes to write.
+#[derive(Debug, Default)]
+struct CreateManyPassesFirst(tokio::sync::Mutex<()>);
+
+#[async_trait]
+impl Fault for CreateManyPassesFirst {
+    async fn create(&self, sound: &Sound, record: TokenRecord) -> Result<()> {
+        let _turn = self.0.lock().await;
+        sound.driver.create(record).await
+    }
+
+    async fn delete(&self, sound: &Sound, id: &TokenId) -> Result<()> {
+        let _turn = self.0.lock().await;
+        sound.driver.delete(id).await
+    }
+
+    async fn create_many(
+        &self,
+        sound: &Sound,
+        records: Vec<TokenRecord>,
+    ) -> Result<Vec<Result<()>>> {
+        let _turn = self.0.lock().await;
+        let began = Instant::now();
+        while began.elapsed() < WRITES_A_BATCH {
+            tokio::task::yield_now().await;
+        }
+        sound.driver.create_many(records).await
     }
 }

@@ -11,6 +11,7 @@ mod histories;
 mod moments;
 mod paging;
 mod replaces;
+mod turns;
 mod winners;
 
 use crate::case::Case;
@@ -26,4 +27,5 @@ pub(crate) const FILES: &[&[Case]] = &[
     flush::CASES,
     dropped::CASES,
     histories::CASES,
+    turns::CASES,
 ];
