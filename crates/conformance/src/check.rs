@@ -19,6 +19,11 @@ impl Failure {
         let place = Location::caller();
         Self(format!("{what}\n  at {}:{}", place.file(), place.line()))
     }
+
+    fn within(self, step: &str, place: &Location<'_>) -> Self {
+        let (file, line) = (place.file(), place.line());
+        Self(format!("{self}\n  in {step} at {file}:{line}"))
+    }
 }
 
 impl Display for Failure {
@@ -33,6 +38,19 @@ impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         Self::new(format!("unexpected error: {}", chain(&error)))
     }
+}
+
+/// Makes the failure of a helper name the helper, and the place that called it.
+///
+/// An `async fn` does not know its caller: a helper that says where it was called is a plain one,
+/// with `#[track_caller]`, that returns this.
+#[track_caller]
+pub(crate) fn step<T>(
+    name: &'static str,
+    helper: impl Future<Output = Check<T>>,
+) -> impl Future<Output = Check<T>> {
+    let place = Location::caller();
+    async move { helper.await.map_err(|failure| failure.within(name, place)) }
 }
 
 /// An error with its causes, in one line.
@@ -84,5 +102,24 @@ pub(crate) fn fails<T: Debug>(
         Ok(value) => Err(Failure::new(format!(
             "{what}: wanted {wanted}, but it succeeded with {value:?}"
         ))),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn helper() -> impl Future<Output = Check> {
+        step("helper", async { ensure(false, "a difference") })
+    }
+
+    #[tokio::test]
+    async fn a_failure_in_a_helper_names_the_line_that_called_it() {
+        let line = line!() + 1;
+        let told = helper().await.unwrap_err().to_string();
+        let called = format!("\n  in helper at {}:{line}", file!());
+        assert!(told.starts_with("a difference\n  at "), "{told}");
+        assert!(told.ends_with(&called), "{told}");
     }
 }

@@ -7,7 +7,7 @@ use std::time::Duration;
 use tokenkeep_core::{Clock, ManualClock, Timestamp, TokenDriver, TokenId, TokenRecord};
 
 use crate::backend::{Backend, Store};
-use crate::check::{Check, Failure, chain};
+use crate::check::{Check, Failure, chain, step};
 use crate::digest::digest;
 
 /// The instant at which every case begins: 2030-01-02T03:04:05.678901Z, so that each part of it
@@ -115,17 +115,23 @@ impl Context {
     }
 
     /// Stores a record like [`full_record`](Self::full_record) makes.
-    pub(crate) async fn stored_full(&self, tag: &str) -> Check<TokenRecord> {
-        let record = self.full_record(tag)?;
-        self.driver().create(record.clone()).await?;
-        Ok(record)
+    #[track_caller]
+    pub(crate) fn stored_full(&self, tag: &str) -> impl Future<Output = Check<TokenRecord>> {
+        step("stored_full", async move {
+            let record = self.full_record(tag)?;
+            self.driver().create(record.clone()).await?;
+            Ok(record)
+        })
     }
 
     /// Stores a record like [`record`](Self::record) makes.
-    pub(crate) async fn stored(&self, user: &str) -> Check<TokenRecord> {
-        let record = self.record(user)?;
-        self.driver().create(record.clone()).await?;
-        Ok(record)
+    #[track_caller]
+    pub(crate) fn stored(&self, user: &str) -> impl Future<Output = Check<TokenRecord>> {
+        step("stored", async move {
+            let record = self.record(user)?;
+            self.driver().create(record.clone()).await?;
+            Ok(record)
+        })
     }
 }
 

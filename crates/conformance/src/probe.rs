@@ -8,7 +8,7 @@ use tokenkeep_core::{
     Anchor, Cursor, PageRequest, RevokedToken, Text, TokenDriver, TokenFilter, TokenId, TokenRecord,
 };
 
-use crate::check::{Check, Failure, ensure, fails, same};
+use crate::check::{Check, Failure, ensure, fails, same, step};
 
 pub(crate) type Driver = Arc<dyn TokenDriver>;
 
@@ -92,20 +92,23 @@ impl Pages {
     }
 
     /// The next page; fails if it repeats a record, is too long, or is one of too many.
-    pub(crate) async fn next(&mut self) -> Check<Option<Vec<TokenRecord>>> {
-        let Some(request) = self.request.take() else {
-            return Ok(None);
-        };
-        self.pages += 1;
-        ensure(self.pages < MAX_PAGES, "the listing does not end")?;
-        let page = self.driver.list(&self.filter, &request).await?;
-        page_is_sound(page.items.len(), page.cursor.as_ref(), &request)?;
-        for record in &page.items {
-            let id = record.id;
-            ensure(self.seen.insert(id), format!("{id} is listed twice"))?;
-        }
-        self.request = page.more.then(|| request.after(page.cursor));
-        Ok(Some(page.items))
+    #[track_caller]
+    pub(crate) fn next(&mut self) -> impl Future<Output = Check<Option<Vec<TokenRecord>>>> {
+        step("next", async move {
+            let Some(request) = self.request.take() else {
+                return Ok(None);
+            };
+            self.pages += 1;
+            ensure(self.pages < MAX_PAGES, "the listing does not end")?;
+            let page = self.driver.list(&self.filter, &request).await?;
+            page_is_sound(page.items.len(), page.cursor.as_ref(), &request)?;
+            for record in &page.items {
+                let id = record.id;
+                ensure(self.seen.insert(id), format!("{id} is listed twice"))?;
+            }
+            self.request = page.more.then(|| request.after(page.cursor));
+            Ok(Some(page.items))
+        })
     }
 
     /// Asks this handle for the next page.
@@ -120,51 +123,66 @@ impl Pages {
 }
 
 /// All that `list` shows, in its order, through pages of this size.
-pub(crate) async fn listed_in_pages(
+#[track_caller]
+pub(crate) fn listed_in_pages(
     driver: &Driver,
     filter: &TokenFilter,
     limit: u32,
-) -> Check<Vec<TokenRecord>> {
-    let mut all = Vec::new();
-    let mut pages = Pages::new(Arc::clone(driver), filter.clone(), limit)?;
-    while let Some(items) = pages.next().await? {
-        all.extend(items);
-    }
-    Ok(all)
+) -> impl Future<Output = Check<Vec<TokenRecord>>> {
+    step("listed_in_pages", async move {
+        let mut all = Vec::new();
+        let mut pages = Pages::new(Arc::clone(driver), filter.clone(), limit)?;
+        while let Some(items) = pages.next().await? {
+            all.extend(items);
+        }
+        Ok(all)
+    })
 }
 
 /// The ids that `list` shows.
-pub(crate) async fn listed(driver: &Driver, filter: &TokenFilter) -> Check<BTreeSet<TokenId>> {
-    Ok(ids(&listed_in_pages(driver, filter, 1_000).await?))
+#[track_caller]
+pub(crate) fn listed(
+    driver: &Driver,
+    filter: &TokenFilter,
+) -> impl Future<Output = Check<BTreeSet<TokenId>>> {
+    step("listed", async move {
+        Ok(ids(&listed_in_pages(driver, filter, 1_000).await?))
+    })
 }
 
 /// The feed after a cursor, in pages of this size, and the cursor where it ends.
-pub(crate) async fn feed_after(
+#[track_caller]
+pub(crate) fn feed_after(
     driver: &Driver,
     cursor: Option<Cursor>,
     limit: u32,
-) -> Check<(Vec<RevokedToken>, Option<Cursor>)> {
-    let mut all: Vec<RevokedToken> = Vec::new();
-    let mut request = PageRequest::new(limit)?.after(cursor);
-    for _ in 0..MAX_PAGES {
-        let page = driver.list_revoked(&request).await?;
-        page_is_sound(page.items.len(), page.cursor.as_ref(), &request)?;
-        all.extend(page.items);
-        if !page.more {
-            let different: BTreeSet<_> = all.iter().map(|item| item.id).collect();
-            let what = "items of the feed, and ids in it";
-            same(&all.len(), &different.len(), what)?;
-            return Ok((all, page.cursor));
+) -> impl Future<Output = Check<(Vec<RevokedToken>, Option<Cursor>)>> {
+    step("feed_after", async move {
+        let mut all: Vec<RevokedToken> = Vec::new();
+        let mut request = PageRequest::new(limit)?.after(cursor);
+        for _ in 0..MAX_PAGES {
+            let page = driver.list_revoked(&request).await?;
+            page_is_sound(page.items.len(), page.cursor.as_ref(), &request)?;
+            all.extend(page.items);
+            if !page.more {
+                let different: BTreeSet<_> = all.iter().map(|item| item.id).collect();
+                let what = "items of the feed, and ids in it";
+                same(&all.len(), &different.len(), what)?;
+                return Ok((all, page.cursor));
+            }
+            request = request.after(page.cursor);
         }
-        request = request.after(page.cursor);
-    }
-    Err(Failure::new("the feed does not end"))
+        Err(Failure::new("the feed does not end"))
+    })
 }
 
 /// The ids in the whole feed, in order.
-pub(crate) async fn feed(driver: &Driver) -> Check<Vec<TokenId>> {
-    let (items, _) = feed_after(driver, None, 1_000).await?;
-    Ok(items.into_iter().map(|item| item.id).collect())
+#[track_caller]
+pub(crate) fn feed(driver: &Driver) -> impl Future<Output = Check<Vec<TokenId>>> {
+    step("feed", async move {
+        let (items, _) = feed_after(driver, None, 1_000).await?;
+        Ok(items.into_iter().map(|item| item.id).collect())
+    })
 }
 
 /// A page keeps to its limit, and after something was seen there is a cursor.
@@ -181,28 +199,34 @@ fn page_is_sound(items: usize, cursor: Option<&Cursor>, request: &PageRequest) -
 }
 
 /// `get` and the listing of every anchor give exactly this record.
-pub(crate) async fn is_active(driver: &Driver, record: &TokenRecord) -> Check {
-    same(&driver.get(&record.id).await?, record, "what get gives")?;
-    for filter in by_each_anchor(record)? {
-        let found = listed_in_pages(driver, &filter, 1_000).await?;
-        let found = found.into_iter().find(|found| found.id == record.id);
-        let what = format!("the record in the listing by {filter:?}");
-        same(&found.as_ref(), &Some(record), what)?;
-    }
-    Ok(())
+#[track_caller]
+pub(crate) fn is_active(driver: &Driver, record: &TokenRecord) -> impl Future<Output = Check> {
+    step("is_active", async move {
+        same(&driver.get(&record.id).await?, record, "what get gives")?;
+        for filter in by_each_anchor(record)? {
+            let found = listed_in_pages(driver, &filter, 1_000).await?;
+            let found = found.into_iter().find(|found| found.id == record.id);
+            let what = format!("the record in the listing by {filter:?}");
+            same(&found.as_ref(), &Some(record), what)?;
+        }
+        Ok(())
+    })
 }
 
 /// Neither `get` nor the listing of any anchor gives the record.
-pub(crate) async fn is_absent(driver: &Driver, record: &TokenRecord) -> Check {
-    fails(
-        driver.get(&record.id).await,
-        NotFound,
-        "get of a token that is not active",
-    )?;
-    for filter in by_each_anchor(record)? {
-        let found = listed(driver, &filter).await?.contains(&record.id);
-        let what = format!("a token that is not active is listed by {filter:?}");
-        ensure(!found, what)?;
-    }
-    Ok(())
+#[track_caller]
+pub(crate) fn is_absent(driver: &Driver, record: &TokenRecord) -> impl Future<Output = Check> {
+    step("is_absent", async move {
+        fails(
+            driver.get(&record.id).await,
+            NotFound,
+            "get of a token that is not active",
+        )?;
+        for filter in by_each_anchor(record)? {
+            let found = listed(driver, &filter).await?.contains(&record.id);
+            let what = format!("a token that is not active is listed by {filter:?}");
+            ensure(!found, what)?;
+        }
+        Ok(())
+    })
 }

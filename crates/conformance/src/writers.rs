@@ -8,7 +8,7 @@ use tokenkeep_core::{Result, Rotation, TokenRecord};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::check::{Check, Failure, ensure, fails};
+use crate::check::{Check, Failure, ensure, fails, step};
 use crate::context::Context;
 use crate::probe::{Driver, is_absent, is_active};
 
@@ -217,26 +217,29 @@ const fn applied(answer: Answer) -> Option<bool> {
 
 /// The store keeps to every story: what was acknowledged is there, what was surely not applied is
 /// not, and all else is there wholly or not at all.
-pub(crate) async fn hold(driver: &Driver, stories: &[Story]) -> Check {
-    for story in stories {
-        holds(driver, story).await.map_err(|failure| {
-            let Story {
-                record,
-                create,
-                then,
-            } = story;
-            let then = then.as_ref().map(|(then, answer)| match then {
-                Then::Delete => ("delete", answer),
-                Then::Rotate(_) => ("rotate", answer),
-            });
-            let what = format!(
-                "token {}, create {create:?}, then {then:?}: {failure}",
-                record.id
-            );
-            Failure::new(what)
-        })?;
-    }
-    Ok(())
+#[track_caller]
+pub(crate) fn hold(driver: &Driver, stories: &[Story]) -> impl Future<Output = Check> {
+    step("hold", async move {
+        for story in stories {
+            holds(driver, story).await.map_err(|failure| {
+                let Story {
+                    record,
+                    create,
+                    then,
+                } = story;
+                let then = then.as_ref().map(|(then, answer)| match then {
+                    Then::Delete => ("delete", answer),
+                    Then::Rotate(_) => ("rotate", answer),
+                });
+                let what = format!(
+                    "token {}, create {create:?}, then {then:?}: {failure}",
+                    record.id
+                );
+                Failure::new(what)
+            })?;
+        }
+        Ok(())
+    })
 }
 
 async fn holds(driver: &Driver, story: &Story) -> Check {
