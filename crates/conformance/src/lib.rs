@@ -3,9 +3,11 @@
 //! # How a case runs
 //!
 //! Each case gets a store of its own from [`Backend::open`], on a runtime of its own, with a clock
-//! that stands still until the case moves it; so cases run in parallel and never sleep. A case
-//! that panics or takes longer than [`Suite::with_case_timeout`] has failed; the run goes on. Ids
-//! and random calls are the same in every run.
+//! that stands still until the case moves it; so cases run in parallel, and none sleeps to let time
+//! pass. Where it has to wait for the store, as for a backend that comes back, it waits for a
+//! condition, with a bound. A case that panics or takes longer than [`Suite::with_case_timeout`]
+//! has failed; the run goes on, until five have hung. Ids and random calls are the same in every
+//! run.
 //!
 //! The cases take the driver to have the default [`Limits`](tokenkeep_core::Limits).
 //!
@@ -33,6 +35,7 @@ mod cases;
 mod check;
 mod context;
 mod digest;
+mod environment;
 pub mod files;
 mod harness;
 mod model;

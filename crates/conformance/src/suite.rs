@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use std::time::Duration;
 use crate::backend::Backend;
 use crate::case::{Case, CaseInfo, Level};
 use crate::cases;
+use crate::environment;
 use crate::report::{CaseReport, Outcome, Report};
 use crate::runner::run_case;
 
@@ -39,7 +41,12 @@ pub struct Suite {
     declined_levels: BTreeMap<Level, String>,
     declined_cases: BTreeMap<String, String>,
     case_timeout: Duration,
+    /// How many cases of the present run have hung.
+    hung: AtomicUsize,
 }
+
+/// After so many hung cases the rest is not run: each would cost its whole timeout.
+const MOST_HUNG: usize = 5;
 
 impl std::fmt::Debug for Suite {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
@@ -79,6 +86,7 @@ impl Suite {
             declined_levels: BTreeMap::new(),
             declined_cases: BTreeMap::new(),
             case_timeout: Duration::from_secs(120),
+            hung: AtomicUsize::new(0),
         }
     }
 
@@ -99,6 +107,9 @@ impl Suite {
     }
 
     /// Sets how long a case may take before it counts as hung. Default: 120 s.
+    ///
+    /// `TOKENKEEP_CONFORMANCE_CASE_TIMEOUT`, in seconds, goes before it. Once five cases of a run
+    /// have hung, those that have not begun fail without being run.
     #[must_use]
     pub const fn with_case_timeout(mut self, bound: Duration) -> Self {
         self.case_timeout = bound;
@@ -127,6 +138,7 @@ impl Suite {
     /// - If a declined name is unknown nothing runs, and [`Report::problems`] says so.
     pub fn run(&self, options: &RunOptions, on_case: &mut dyn FnMut(&CaseReport)) -> Report {
         let mut reports = Vec::new();
+        self.hung.store(0, Ordering::Relaxed);
         let problems = self.problems();
         if problems.is_empty() {
             let wanted = |case: &&Case| match &options.filter {
@@ -161,15 +173,29 @@ impl Suite {
         });
     }
 
-    /// Runs a case unless it is declined.
+    /// Runs a case unless it is declined, or too many have hung.
     pub(crate) fn run_one(&self, case: &Case) -> CaseReport {
-        match self.reason(&case.info) {
-            Some(reason) => {
-                let reason = reason.to_owned();
-                CaseReport::new(&case.info, Outcome::Declined { reason }, 0)
-            }
-            None => run_case(case, &self.backend, self.case_timeout),
+        let not_run = |outcome| CaseReport::new(&case.info, outcome, 0);
+        if let Some(reason) = self.reason(&case.info) {
+            let reason = reason.to_owned();
+            return not_run(Outcome::Declined { reason });
         }
+        if self.hung.load(Ordering::Relaxed) >= MOST_HUNG {
+            let message = "not run: five cases hung before".to_owned();
+            return not_run(Outcome::Failed { message });
+        }
+        let bound = match environment::case_timeout() {
+            Ok(bound) => bound.unwrap_or(self.case_timeout),
+            Err(failure) => {
+                let message = failure.to_string();
+                return not_run(Outcome::Failed { message });
+            }
+        };
+        let ran = run_case(case, &self.backend, bound);
+        if ran.hung {
+            self.hung.fetch_add(1, Ordering::Relaxed);
+        }
+        ran.report
     }
 
     /// What makes the run as a whole wrong.

@@ -83,6 +83,28 @@ fn a_hang_is_a_failure() {
 }
 
 #[test]
+fn after_five_hung_cases_the_rest_is_not_run() {
+    let backend = from_fn(|_| pending::<Result<Owned>>());
+    let suite = Suite::new("hangs", backend).with_case_timeout(Duration::from_millis(20));
+    // Each run counts for itself.
+    for _ in 0..2 {
+        let mut options = options("contract::create_");
+        options.threads = 1;
+        let report = suite.run(&options, &mut |_| {});
+        let ends_in_time = |case: &&CaseReport| match &case.outcome {
+            Outcome::Failed { message } => !message.contains("did not end within 20ms"),
+            _ => panic!("passed without a store: {case:?}"),
+        };
+        let not_run: Vec<_> = report.cases.iter().filter(ends_in_time).collect();
+        assert_eq!(not_run.len() + 5, report.cases.len(), "{report:?}");
+        for case in not_run {
+            let message = "not run: five cases hung before".to_owned();
+            assert_eq!(case.outcome, Outcome::Failed { message });
+        }
+    }
+}
+
+#[test]
 fn a_blocked_thread_is_a_failure_and_the_run_goes_on() {
     let backend = from_fn(|clock| async move {
         let (_sender, receiver) = std::sync::mpsc::channel::<()>();

@@ -15,7 +15,7 @@ use self::pair::Pair;
 use crate::case::cases;
 use crate::check::{Check, Failure};
 use crate::context::Context;
-use crate::random::{rounds, seed};
+use crate::environment::{rounds, seed};
 
 cases! { Contract:
     random_calls_answer_as_the_reference_does [R1 R2 R5 R6 R7 R8 R9 R10 R11 R12 R13 R14],

@@ -21,7 +21,8 @@ use super::at_once::all_at_once;
 use crate::case::cases;
 use crate::check::{Check, Failure, ensure, fails};
 use crate::context::Context;
-use crate::random::{Random, rounds, seed};
+use crate::environment::{rounds, seed};
+use crate::random::Random;
 
 cases! { Concurrency:
     random_calls_for_few_tokens_have_an_order [R2 R3 R4 R5 R6 R7 R11 R12],
