@@ -1,5 +1,7 @@
 //! Folders that are read while they are written.
 
+#![expect(clippy::unwrap_used, reason = "a test ends at its first surprise")]
+
 use std::fs::{self, File};
 use std::io::{Seek as _, Write as _};
 use std::path::Path;
