@@ -131,10 +131,12 @@ mod machine {
         let home = TempDir::new().unwrap();
         let folder = home.path().join("folder");
         fs::create_dir(&folder).unwrap();
-        // Where another user can run it, wherever the build is.
+        // Where another user can run it, wherever the build is; by a process of its own, since a file
+        // that this one writes may be open in a child of another test and cannot be run meanwhile.
+        let copy = format!("cp '{}' tokenkeep", env!("CARGO_BIN_EXE_tokenkeep"));
+        assert!(shell(home.path(), &copy).status.success());
         let program = home.path().join("tokenkeep");
-        fs::copy(env!("CARGO_BIN_EXE_tokenkeep"), &program).unwrap();
-        for path in [home.path(), folder.as_path()] {
+        for path in [home.path(), folder.as_path(), program.as_path()] {
             fs::set_permissions(path, fs::Permissions::from_mode(0o555)).unwrap();
         }
         for store in ["folder", "folder/new"] {

@@ -14,6 +14,7 @@ use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 use std::os::unix::process::CommandExt as _;
 use std::path::Path;
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use support::{Outcome, count, create, open, open_store};
@@ -27,6 +28,9 @@ type Tried<T = ()> = std::result::Result<T, Failed>;
 const CHILD: &str = "TOKENKEEP_SLED_CHILD";
 /// A user that owns nothing.
 const NOBODY: u32 = 65_534;
+/// A child has all files of this process open until its program runs, the locks of stores among
+/// them: no child is started while a test closes a store and opens it again.
+static FORKS: RwLock<()> = RwLock::new(());
 
 fn main() -> ExitCode {
     if let Ok(job) = env::var(CHILD) {
@@ -47,7 +51,7 @@ fn main() -> ExitCode {
 
 fn in_use_elsewhere() -> Tried {
     let folder = tempfile::tempdir()?;
-    let mut child = child("hold", folder.path())?.spawn()?;
+    let mut child = spawn(&mut child("hold", folder.path())?)?;
     wait_for_line(&mut child, "open")?;
     is_in_use(opened(folder.path())?)?;
     // The child closes its store when its input ends.
@@ -59,7 +63,7 @@ fn in_use_elsewhere() -> Tried {
 
 fn killed_elsewhere() -> Tried {
     let folder = tempfile::tempdir()?;
-    let mut child = child("hold", folder.path())?.spawn()?;
+    let mut child = spawn(&mut child("hold", folder.path())?)?;
     wait_for_line(&mut child, "open")?;
     child.kill()?;
     child.wait()?;
@@ -68,6 +72,7 @@ fn killed_elsewhere() -> Tried {
 }
 
 fn opened_twice() -> Tried {
+    let _alone = no_forks();
     let folder = tempfile::tempdir()?;
     let first = opened(folder.path())??;
     is_in_use(opened(folder.path())?)?;
@@ -77,6 +82,7 @@ fn opened_twice() -> Tried {
 }
 
 fn free_at_once() -> Tried {
+    let _alone = no_forks();
     let folder = tempfile::tempdir()?;
     for number in 0..3 {
         run(async {
@@ -165,11 +171,15 @@ fn on_own_disk(
     let folder = tempfile::tempdir()?;
     let is_root = fs::metadata(folder.path())?.uid() == 0;
     let flags = if is_root { "-m" } else { "-Urm" };
-    let allowed = Command::new("unshare")
+    let mut mount = Command::new("unshare");
+    mount
         .args([flags, "mount", "-t", "tmpfs", "tmpfs"])
         .arg(folder.path())
-        .output();
-    if !allowed.is_ok_and(|mounted| mounted.status.success())
+        .stderr(Stdio::null());
+    if spawn(&mut mount)
+        .map_err(Failed::from)
+        .and_then(ended_well)
+        .is_err()
         && env::var_os("TOKENKEEP_REQUIRE_SERVERS").is_none()
     {
         let reason = "a process of this user may not mount a disk of its own";
@@ -200,6 +210,16 @@ fn child_of(program: &Path, job: &str, folder: &Path) -> Command {
     command
 }
 
+/// Starts a child; returns once its program runs.
+fn spawn(command: &mut Command) -> std::io::Result<Child> {
+    let _alone = FORKS.write().unwrap_or_else(PoisonError::into_inner);
+    command.spawn()
+}
+
+fn no_forks() -> RwLockReadGuard<'static, ()> {
+    FORKS.read().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Copies this program to where another user can run it, wherever the build is.
 fn copy_program(to: &Path) -> Tried {
     // By a process of its own: a file that this one writes may be open in a child of another test,
@@ -215,10 +235,7 @@ fn copy_program(to: &Path) -> Tried {
 
 /// Runs a child to its end and gives what it wrote.
 fn ended_with(mut command: Command) -> Tried<String> {
-    let mut child = command
-        .stdin(Stdio::null())
-        .stdout(Stdio::piped())
-        .spawn()?;
+    let mut child = spawn(command.stdin(Stdio::null()).stdout(Stdio::piped()))?;
     let mut output = String::new();
     if let Some(mut stdout) = child.stdout.take() {
         stdout.read_to_string(&mut output)?;
