@@ -236,7 +236,8 @@ impl TokenManager {
     ///   in it after [`RevocationListOptions::time_to_live`](crate::RevocationListOptions::time_to_live)
     ///   at most.
     /// - Tokens that have expired are not in it, however old the list is.
-    /// - Concurrent callers share one reading of the store, and its failure.
+    /// - Concurrent callers share one reading of the store, and its failure, unless it began so long
+    ///   ago.
     /// - The list is held in memory whole; to follow a long one use [`TokenDriver::list_revoked`].
     ///
     /// # Errors

@@ -9,23 +9,26 @@ use crate::{Clock, Error, Result, RevokedToken, Timestamp, TokenDriver, TokenDri
 
 /// Serves the list of revoked tokens from memory, as long as it may.
 ///
-/// Callers share the reading that is current. To invalidate is to make a fresh reading the current
-/// one, so what an older one brings, however late, is never served to a caller who came after.
+/// Callers share the reading that is current, under way or done, as long as it is young enough. One
+/// that is replaced or dropped, by its age or to invalidate it, is never served to a caller who comes
+/// after, however late it brings its list.
 #[derive(Debug)]
 pub(crate) struct RevocationCache {
     time_to_live: Duration,
-    current: Mutex<Arc<Reading>>,
+    current: Mutex<Option<Arc<Reading>>>,
 }
 
-/// One reading of the list: not begun, under way, or done.
-#[derive(Debug, Default)]
-struct Reading(OnceCell<Result<List>>);
+/// One reading of the list: under way or done.
+#[derive(Debug)]
+struct Reading {
+    /// The clock before the store was asked: what was revoked later may be missing.
+    began: Timestamp,
+    list: OnceCell<Result<List>>,
+}
 
 #[derive(Clone, Debug)]
 struct List {
     tokens: Arc<[RevokedToken]>,
-    /// The clock just before the store was asked.
-    read_at: Timestamp,
     /// When the first of the tokens expires.
     first_expiry: Timestamp,
 }
@@ -55,7 +58,7 @@ impl RevocationCache {
     }
 
     pub(crate) fn invalidate(&self) {
-        *self.current() = Arc::default();
+        *self.current() = None;
     }
 
     /// The list, read by this caller, by another, or earlier.
@@ -64,29 +67,37 @@ impl RevocationCache {
         driver: &dyn TokenDriver,
         clock: &dyn Clock,
     ) -> Result<Arc<[RevokedToken]>> {
-        let reading = self.usable_reading(clock.now());
+        let reading = self.usable_reading(clock);
         // All who waited share a failure too, so that nobody waits for a row of timeouts.
-        match reading.0.get_or_init(|| List::read(driver, clock)).await {
+        match reading.list.get_or_init(|| List::read(driver)).await {
             Ok(list) => Ok(self.without_expired(&reading, list, clock.now())),
             Err(error) => Err(copy_of(error)),
         }
     }
 
     /// The current reading, or a new one in its place if it is too old or failed.
-    fn usable_reading(&self, now: Timestamp) -> Arc<Reading> {
+    fn usable_reading(&self, clock: &dyn Clock) -> Arc<Reading> {
         let mut current = self.current();
-        let is_stale = match current.0.get() {
-            None => false,
-            Some(Ok(list)) => {
-                // A clock that was set back proves nothing about the list's age.
-                now < list.read_at || now.saturating_since(list.read_at) >= self.time_to_live
-            }
-            Some(Err(_)) => true,
-        };
-        if is_stale {
-            *current = Arc::default();
+        // Asked under the lock, so that no caller is earlier than a reading made by another.
+        let now = clock.now();
+        if let Some(reading) = &*current
+            && self.is_usable(reading, now)
+        {
+            return Arc::clone(reading);
         }
-        Arc::clone(&current)
+        let reading = Arc::new(Reading {
+            began: now,
+            list: OnceCell::new(),
+        });
+        *current = Some(Arc::clone(&reading));
+        reading
+    }
+
+    fn is_usable(&self, reading: &Reading, now: Timestamp) -> bool {
+        // A clock that was set back proves nothing about the reading's age.
+        reading.began <= now
+            && now.saturating_since(reading.began) < self.time_to_live
+            && !matches!(reading.list.get(), Some(Err(_)))
     }
 
     fn without_expired(
@@ -99,34 +110,35 @@ impl RevocationCache {
             return Arc::clone(&list.tokens);
         }
         let unexpired = list.tokens.iter().filter(|token| now < token.expires_at);
-        let list = List::new(unexpired.cloned().collect(), list.read_at);
+        let list = List::new(unexpired.cloned().collect());
         let tokens = Arc::clone(&list.tokens);
         let mut current = self.current();
         // It may have been invalidated while this caller waited for it.
-        if Arc::ptr_eq(&current, reading) {
-            *current = Arc::new(Reading(OnceCell::new_with(Some(Ok(list)))));
+        if current.as_ref().is_some_and(|it| Arc::ptr_eq(it, reading)) {
+            *current = Some(Arc::new(Reading {
+                began: reading.began,
+                list: OnceCell::new_with(Some(Ok(list))),
+            }));
         }
         tokens
     }
 
-    fn current(&self) -> MutexGuard<'_, Arc<Reading>> {
+    fn current(&self) -> MutexGuard<'_, Option<Arc<Reading>>> {
         self.current.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl List {
-    async fn read(driver: &dyn TokenDriver, clock: &dyn Clock) -> Result<Self> {
-        let read_at = clock.now();
+    async fn read(driver: &dyn TokenDriver) -> Result<Self> {
         let tokens = driver.list_all_revoked().await?;
-        Ok(Self::new(tokens.into(), read_at))
+        Ok(Self::new(tokens.into()))
     }
 
-    fn new(tokens: Arc<[RevokedToken]>, read_at: Timestamp) -> Self {
+    fn new(tokens: Arc<[RevokedToken]>) -> Self {
         let expiries = tokens.iter().map(|token| token.expires_at);
         Self {
             first_expiry: expiries.min().unwrap_or(Timestamp::MAX),
             tokens,
-            read_at,
         }
     }
 }

@@ -233,6 +233,40 @@ async fn a_revocation_during_a_reading_is_not_hidden_by_it() {
     assert_eq!(listed(&bench).await, 1);
 }
 
+/// Begins a reading that misses a revocation made elsewhere after it; gives what callers find who
+/// come so much later, as long as it is under way.
+async fn found_late(time_to_live: Duration, later: Duration) -> usize {
+    let options = ManagerOptions::default().with_revocation_list_ttl(time_to_live);
+    let bench = bench_with(options);
+    create(&bench, "a").await;
+    shut_gate(&bench);
+    let early = readers(&bench, 1);
+    until_reading(&bench, 1).await;
+    bench.driver.gate.add_permits(1);
+    until_calls(&bench, "list_revoked has read", 1).await;
+    revoke_elsewhere(&bench, "a").await;
+    bench.clock.advance(later);
+    let late = readers(&bench, 2);
+    // The callers come before the reading ends.
+    for _ in 0..100 {
+        yield_now().await;
+    }
+    bench.driver.gate.add_permits(1_000);
+    assert_eq!(early.join_all().await.pop().unwrap().unwrap(), 0);
+    let found: Vec<_> = late.join_all().await;
+    let found: Vec<_> = found.into_iter().map(Result::unwrap).collect();
+    assert_eq!(found[0], found[1]);
+    found[0]
+}
+
+#[tokio::test]
+async fn a_reading_under_way_is_shared_no_longer_than_its_list() {
+    let almost = SECOND - Duration::from_micros(1);
+    assert_eq!(found_late(SECOND, almost).await, 0);
+    assert_eq!(found_late(SECOND, SECOND).await, 1);
+    assert_eq!(found_late(Duration::ZERO, Duration::ZERO).await, 1);
+}
+
 /// The early caller leaves the expired token out, and must not bring back its old reading by that.
 #[tokio::test]
 async fn nor_is_it_when_that_reading_has_expired_entries() {
