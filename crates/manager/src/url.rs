@@ -24,8 +24,8 @@ const RESERVED: &AsciiSet = &CONTROLS.add(b'#').add(b'?').add(b'%').add(b'&').ad
 /// - Everything after the scheme is percent-encoded where it has to be; `+` is a plus. `#`, control
 ///   characters and, after the `?`, `@` have to be encoded, so that no part of a password is ever
 ///   taken for something else.
-/// - A password (`//user:password@host`, or an option whose name says so) shows as `***` in
-///   `Display`, `Debug` and serialised form, and never in an error.
+/// - A password (`user:password@host`, or an option whose name says so, such as `pwd` or `api_key`)
+///   shows as `***` in `Display`, `Debug` and serialised form, and never in an error.
 /// - The scheme is shown and compared in lower case.
 ///
 /// # Examples
@@ -160,14 +160,13 @@ impl StoreUrl {
         config_error(format!("store URL `{}:` {problem}", self.scheme))
     }
 
-    /// Where the password lies in `rest`.
+    /// Where the password lies in `rest`, with or without `//` before the user.
     ///
     /// Up to the last `@` and not the first, so that a password that was left unencoded is masked
     /// whole.
     fn password(&self) -> Option<std::ops::Range<usize>> {
         let end = self.rest.rfind('@')?;
-        let user = self.rest.get(..end)?.strip_prefix("//")?;
-        let start = "//".len() + user.find(':')? + 1;
+        let start = self.rest.get(..end)?.find(':')? + 1;
         (start < end).then_some(start..end)
     }
 }
@@ -251,11 +250,17 @@ pub(crate) fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(inner)
 }
 
-/// Tells whether an option holds a secret by its name.
+/// Tells whether an option holds a secret by its name. Rather one too many than one too few.
 pub(crate) fn is_secret(name: &str) -> bool {
-    ["pass", "secret", "token"]
-        .iter()
-        .any(|part| name.contains(part))
+    let parts = ["pass", "pwd", "secret", "token", "cred", "signature"];
+    // Too short to be looked for inside of words: `keyspace`, `author`.
+    let words = [
+        "pw", "auth", "sig", "jwt", "bearer", "private", "key", "keys",
+    ];
+    parts.iter().any(|part| name.contains(part))
+        || name
+            .split(['_', '-'])
+            .any(|word| words.contains(&word) || word.ends_with("key"))
 }
 
 fn parse_options(query: &str) -> Result<Vec<(String, Zeroizing<String>)>> {

@@ -56,6 +56,14 @@ fn good_urls_and_how_they_are_shown() {
             "//h",
             "redis://h?password=***&sentinel_password=***&x=pw",
         ),
+        (
+            "mysql:ada:pw@h/d",
+            "mysql",
+            "ada:pw@h/d",
+            "mysql:ada:***@h/d",
+        ),
+        ("redis::pw@h", "redis", ":pw@h", "redis::***@h"),
+        ("sled:a:b/c", "sled", "a:b/c", "sled:a:b/c"),
     ];
     for (text, scheme, rest, shown) in table {
         let url = url(text);
@@ -63,6 +71,56 @@ fn good_urls_and_how_they_are_shown() {
         assert_eq!(url.to_string(), shown);
         assert_eq!(format!("{url:?}"), format!("StoreUrl({shown})"));
         assert_eq!(url.has_password(), shown.contains("***"), "{text}");
+    }
+}
+
+#[test]
+fn options_with_a_secret_by_their_name() {
+    for name in [
+        "password",
+        "passwd",
+        "passphrase",
+        "sslpassword",
+        "pass",
+        "pwd",
+        "db-pwd",
+        "pw",
+        "key",
+        "keys",
+        "access_key",
+        "api-key",
+        "apikey",
+        "sslkey",
+        "key_id",
+        "credential",
+        "credentials",
+        "cred",
+        "auth",
+        "auth_token",
+        "client_secret",
+        "sas-signature",
+        "sig",
+        "private",
+        "jwt",
+        "bearer",
+    ] {
+        let url = url(&format!("x:h?{name}=s3cret"));
+        assert_eq!(url.to_string(), format!("x:h?{name}=***"));
+        assert!(url.has_password(), "{name}");
+        let (_, message) = failure(url.options().integer(name));
+        assert!(!message.contains("s3cret"), "{message}");
+    }
+    for name in [
+        "timeout",
+        "namespace",
+        "keyspace",
+        "keepalive",
+        "author",
+        "cache_capacity",
+    ] {
+        let url = url(&format!("x:h?{name}=plain"));
+        assert_eq!(url.to_string(), format!("x:h?{name}=plain"));
+        assert!(!url.has_password(), "{name}");
     }
 }
 
