@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand};
-use tokenkeep::{Text, Timestamp, TokenFilter};
+use tokenkeep::{Text, Timestamp, TokenFilter, parse_duration};
 
 use crate::commands;
 use crate::exit::Failure;
@@ -138,7 +138,7 @@ pub(crate) fn instant(value: &str) -> Result<Timestamp, String> {
 
 /// Reads a span such as `90m` or `1h 30m`.
 pub(crate) fn span(value: &str) -> Result<Duration, String> {
-    humantime::parse_duration(value).map_err(|error| error.to_string())
+    parse_duration(value).map_err(|error| error.message().to_owned())
 }
 
 #[cfg(test)]

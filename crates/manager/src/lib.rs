@@ -19,6 +19,7 @@ mod url_options;
 
 pub use configuration::{Config, DigestConfig, StoreConfig};
 pub use digest::TokenDigest;
+pub use durations::parse_duration;
 pub use flush::{FlushStatus, FlushTask, Flusher};
 pub use flush_options::FlushOptions;
 pub use manager::TokenManager;

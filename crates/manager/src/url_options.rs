@@ -6,7 +6,7 @@ use std::time::Duration;
 use zeroize::Zeroizing;
 
 use crate::url::is_secret;
-use crate::{Error, Result, config_error};
+use crate::{Error, Result, config_error, parse_duration};
 
 /// The options of a [`StoreUrl`](crate::StoreUrl): a factory takes those it knows, then calls
 /// [`finish`](Self::finish), which refuses the rest.
@@ -56,7 +56,7 @@ impl UrlOptions {
     /// `Config` for any other value.
     pub fn duration(&mut self, name: &str) -> Result<Option<Duration>> {
         self.parse(name, "a duration such as 5s or 500ms", |value| {
-            humantime::parse_duration(value).ok()
+            parse_duration(value).ok()
         })
     }
 

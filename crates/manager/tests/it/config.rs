@@ -3,7 +3,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use tempfile::TempDir;
-use tokenkeep::{Config, ErrorKind, Registry, Result, TokenManager};
+use tokenkeep::{Config, ErrorKind, Registry, Result, StoreUrl, TokenManager};
 
 use crate::support::failure;
 
@@ -321,4 +321,35 @@ async fn a_manager_opens_from_a_configuration() {
     let (kind, message) = failure(TokenManager::open(&config, &Registry::builtin()).await);
     assert_eq!(kind, ErrorKind::Config);
     assert!(message.contains("digest key file"), "{message}");
+}
+
+/// Each of these sums to just the second that no duration holds.
+#[test]
+fn spans_beyond_reason_are_refused_and_no_panic() {
+    for span in [
+        "18446744073709551615s 1000000000ns",
+        "18446744073709551615s 1000ms",
+        "584542046090y 19089015s 1000000000ns",
+        "18446744073709551616s",
+    ] {
+        for (section, field) in [
+            ("flush", "interval"),
+            ("flush", "retry_max"),
+            ("token", "default_lifetime"),
+            ("token", "max_lifetime"),
+            ("revocation_list", "time_to_live"),
+        ] {
+            let toml = format!("[{section}]\n{field} = \"{span}\"");
+            let (kind, message) = failure(Folder::new().load(&toml, &[]));
+            assert_eq!(kind, ErrorKind::Config);
+            assert!(message.contains("is not a duration"), "{message}");
+            assert!(message.contains(field), "{message}");
+        }
+        let url: StoreUrl = format!("x:?timeout={span}").parse().unwrap();
+        let (kind, message) = failure(url.options().duration("timeout"));
+        assert_eq!(kind, ErrorKind::Config);
+        assert!(message.contains("`timeout`"), "{message}");
+    }
+    let long = "[flush]\ninterval = \"9999999999y\"";
+    assert!(Folder::new().load(long, &[]).is_ok());
 }

@@ -208,3 +208,28 @@ fn options_that_make_no_sense_are_refused() {
     assert_eq!(kind, ErrorKind::Config);
     assert_eq!(message, "flush.interval is zero");
 }
+
+/// What a configuration can hold at most is as good as for ever, and no panic.
+#[tokio::test(start_paused = true)]
+async fn the_longest_rests_are_for_ever() {
+    let mut bench = bench();
+    let options = FlushOptions::default()
+        .with_batch(NonZeroU32::new(10).unwrap())
+        .with_interval(Duration::MAX)
+        .with_retry(Duration::MAX, Duration::MAX);
+    bench.flusher = Flusher::new(bench.driver.clone(), options.clone()).unwrap();
+    bench.add_expired(5).await;
+    let task = bench.flusher.spawn();
+    bench.until(|status| status.runs == 1).await;
+    bench.until(|status| status.behind > 1_000 * SECOND).await;
+    assert_eq!(bench.flusher.status().runs, 1);
+    task.stop().await;
+
+    bench.flusher = Flusher::new(bench.driver.clone(), options).unwrap();
+    bench.driver.disturb([Fault::Fails(ErrorKind::Unavailable)]);
+    let task = bench.flusher.spawn();
+    bench.until(|status| status.errors == 1).await;
+    bench.until(|status| status.behind > 1_000 * SECOND).await;
+    assert_eq!(bench.flusher.status().errors, 1);
+    task.stop().await;
+}

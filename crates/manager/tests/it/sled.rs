@@ -50,14 +50,19 @@ async fn bad_urls() {
             "not one of: sync, relaxed",
         ),
         (url(folder.path(), "?timeout=5"), "not a duration"),
-        (url(folder.path(), "?timeout=0s"), "timeout is zero"),
+        (url(folder.path(), "?timeout=0s"), "timeout is 0ns, not"),
+        (url(folder.path(), "?timeout=9999999999y"), "timeout is"),
+        (
+            url(folder.path(), "?timeout=18446744073709551615s"),
+            "not a duration",
+        ),
         (
             url(folder.path(), "?cache_capacity=64M"),
             "not a whole number",
         ),
         (
             url(folder.path(), "?cache=1"),
-            "the known ones are: namespace, durability, timeout, cache_capacity, max_data_len",
+            "the known ones are: namespace, durability, create, timeout, cache_capacity, max_data_len",
         ),
     ] {
         let (kind, message) = failure(open(&registry, &url).await);
