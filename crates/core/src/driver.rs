@@ -14,7 +14,7 @@ use crate::{
 
 /// What a token store promises: the contract that every backend keeps in the same way.
 ///
-/// Rules are cited by number (R1 to R20); `docs/contract.md` has their full text, and the package
+/// Rules are cited by number (R1 to R20); [`contract`](crate::contract) has their full text, and the package
 /// `tokenkeep-conformance` a case for each. Used as `Arc<dyn TokenDriver>`; conveniences for
 /// callers are in [`TokenDriverExt`](crate::TokenDriverExt).
 ///

@@ -1,5 +1,8 @@
 #![doc = include_str!("../README.md")]
 
+#[doc = include_str!("../contract.md")]
+pub mod contract {}
+
 mod clock;
 mod driver;
 mod error;

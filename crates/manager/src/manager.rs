@@ -14,7 +14,7 @@ use crate::{
 /// Issues, validates, rotates and revokes tokens on any store.
 ///
 /// The one part of Tokenkeep that sees secrets: drivers below it know tokens by id alone. It keeps
-/// the rules M1, M2, M3 and M5 of `docs/contract.md`. Share it as `Arc<TokenManager>`.
+/// the rules M1, M2, M3 and M5 of [`contract`](crate::contract). Share it as `Arc<TokenManager>`.
 ///
 /// # Behavior
 ///
