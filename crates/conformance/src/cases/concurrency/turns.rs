@@ -33,7 +33,7 @@ const ENOUGH: usize = 2 * CALLERS;
 const SOON: Duration = Duration::from_millis(100);
 
 /// How often it is tried: the threads of a busy machine may be kept waiting by others.
-const TRIES: usize = 3;
+const TRIES: usize = 5;
 
 async fn short_calls_get_their_turn_beside_a_long_create_many(ctx: Context) -> Check {
     let mut all = Vec::new();
