@@ -37,7 +37,8 @@ pub struct TokenFilter {
     pub issued_before: Option<Timestamp>,
 }
 
-/// The indexed fields of a record (R8), the most selective first.
+/// The indexed fields of a record (R8), in the order in which a filter's are looked for: what mostly
+/// selects the fewest comes first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Anchor {
     /// `trust_id`.
@@ -53,7 +54,7 @@ pub enum Anchor {
 }
 
 impl Anchor {
-    /// All anchors, the most selective first.
+    /// All anchors, in that order.
     pub const ALL: [Self; 5] = [
         Self::Trust,
         Self::User,
