@@ -1,0 +1,66 @@
+//! Why the database gave no answer, in a form that all callers of one batch can be given.
+
+use std::sync::Arc;
+
+use tokenkeep_core::{Error, ErrorKind};
+
+/// The result of work on the database.
+pub(crate) type Outcome<T> = Result<T, Failure>;
+
+/// Why the database gave no answer. Holds no value of a record (R20).
+#[derive(Clone, Debug)]
+pub(crate) struct Failure {
+    pub(crate) cause: Cause,
+    pub(crate) message: Arc<str>,
+}
+
+/// What a failure means for the call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Cause {
+    /// Surely not applied; the caller is told this kind.
+    Refused(ErrorKind),
+    /// Surely not applied, and the same call may succeed at once: a deadlock, a lost race.
+    Again,
+    /// The connection broke, or no answer came in time, after the statement was on its way.
+    Lost,
+}
+
+/// Whether a call can change anything, and so whether a lost answer leaves doubt.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Effect {
+    Reads,
+    Writes,
+}
+
+impl Failure {
+    pub(crate) fn refused(kind: ErrorKind, message: impl Into<Arc<str>>) -> Self {
+        Self {
+            cause: Cause::Refused(kind),
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn again(message: impl Into<Arc<str>>) -> Self {
+        Self {
+            cause: Cause::Again,
+            message: message.into(),
+        }
+    }
+
+    pub(crate) fn lost(message: impl Into<Arc<str>>) -> Self {
+        Self {
+            cause: Cause::Lost,
+            message: message.into(),
+        }
+    }
+
+    /// The error that the caller of an operation with this effect gets.
+    pub(crate) fn into_error(self, effect: Effect) -> Error {
+        let kind = match (self.cause, effect) {
+            (Cause::Refused(kind), _) => kind,
+            (Cause::Again, _) | (Cause::Lost, Effect::Reads) => ErrorKind::Unavailable,
+            (Cause::Lost, Effect::Writes) => ErrorKind::Indeterminate,
+        };
+        Error::new(kind, self.message.to_string())
+    }
+}

@@ -1,0 +1,179 @@
+//! The connections of a store.
+//!
+//! Not sqlx's pool: that one asks the server once more whenever a connection comes back, and hands
+//! it back through a task.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_trait::async_trait;
+use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult};
+use tokenkeep_core::{Error, ErrorKind, Result};
+
+use crate::call::Call;
+use crate::failure::{Cause, Failure, Outcome};
+
+/// How long a connection may rest before it has to prove itself before its next use.
+const REST: Duration = Duration::from_secs(1);
+
+/// How long such a proof, or undoing what a dropped call left, may take.
+const PROOF: Duration = Duration::from_secs(1);
+
+/// Makes connections to one namespace, ready for its statements.
+#[async_trait]
+pub(crate) trait Connector: Send + Sync + 'static {
+    type Connection: sqlx::Connection + Send + 'static;
+
+    /// Opens a connection and gives it its session settings.
+    async fn connect(&self) -> Outcome<Self::Connection>;
+
+    /// Undoes what a dropped call may have left open, and proves that the server answers.
+    async fn reset(&self, connection: &mut Self::Connection) -> Outcome<()>;
+}
+
+/// The connections of a store; at most so many, made when they are needed.
+pub(crate) struct Pool<C: Connector>(managed::Pool<Manager<C>>);
+
+impl<C: Connector> fmt::Debug for Pool<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Pool")
+            .field("status", &self.0.status())
+            .finish()
+    }
+}
+
+impl<C: Connector> Pool<C> {
+    /// No connection is made yet.
+    pub(crate) fn new(connector: Arc<C>, size: u32) -> Result<Self> {
+        let manager = Manager {
+            connector,
+            broken: Mutex::default(),
+        };
+        let config = managed::PoolConfig {
+            max_size: size.max(1) as usize,
+            // The one used last is the likeliest to be alive and warm.
+            queue_mode: QueueMode::Lifo,
+            ..managed::PoolConfig::default()
+        };
+        managed::Pool::builder(manager)
+            .config(config)
+            .build()
+            .map(Self)
+            .map_err(|error| {
+                Error::new(ErrorKind::Internal, "cannot make a pool").with_source(error)
+            })
+    }
+
+    /// A connection for this call, within its bound. From here on it counts as sent.
+    pub(crate) async fn link(&self, call: &Call) -> Outcome<Link<C>> {
+        let mut object = self.0.get().await.map_err(|error| match error {
+            PoolError::Backend(failure) => failure,
+            _ => Failure::refused(ErrorKind::Unavailable, "no connection to the database"),
+        })?;
+        call.sent();
+        object.is_clean = false;
+        Ok(Link {
+            object: Some(object),
+            deadline: call.deadline(),
+        })
+    }
+}
+
+/// A connection, and how its last call ended.
+pub(crate) struct Slot<C> {
+    connection: C,
+    is_clean: bool,
+    used: Instant,
+}
+
+struct Manager<C> {
+    connector: Arc<C>,
+    /// When a connection was last found broken: those used before then have to prove themselves.
+    broken: Mutex<Option<Instant>>,
+}
+
+impl<C: Connector> Manager<C> {
+    fn broke(&self) {
+        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+    }
+
+    fn is_trusted(&self, slot: &Slot<C::Connection>) -> bool {
+        let broken = *self.broken.lock().unwrap_or_else(PoisonError::into_inner);
+        slot.is_clean
+            && slot.used.elapsed() < REST
+            && broken.is_none_or(|broken| broken < slot.used)
+    }
+}
+
+impl<C: Connector> managed::Manager for Manager<C> {
+    type Type = Slot<C::Connection>;
+    type Error = Failure;
+
+    async fn create(&self) -> Outcome<Self::Type> {
+        // No statement was sent on it, so nothing can have been applied.
+        let connection = self.connector.connect().await.map_err(|failure| {
+            self.broke();
+            match failure.cause {
+                Cause::Refused(_) => failure,
+                Cause::Again | Cause::Lost => {
+                    Failure::refused(ErrorKind::Unavailable, failure.message)
+                }
+            }
+        })?;
+        Ok(Slot {
+            connection,
+            is_clean: true,
+            used: Instant::now(),
+        })
+    }
+
+    async fn recycle(&self, slot: &mut Self::Type, _: &Metrics) -> RecycleResult<Failure> {
+        if self.is_trusted(slot) {
+            return Ok(());
+        }
+        let reset = self.connector.reset(&mut slot.connection);
+        let outcome = tokio::time::timeout(PROOF, reset).await;
+        if let Ok(Ok(())) = outcome {
+            return Ok(());
+        }
+        self.broke();
+        Err(RecycleError::message("the connection is broken"))
+    }
+}
+
+/// A connection that one call uses.
+///
+/// [`done`](Self::done) gives it back as it is. Dropped without, it is reset before its next use; if
+/// its call ran out of time it is closed, since the server may never answer on it again.
+pub(crate) struct Link<C: Connector> {
+    object: Option<Object<Manager<C>>>,
+    deadline: Instant,
+}
+
+impl<C: Connector> Link<C> {
+    /// The connection.
+    pub(crate) fn connection(&mut self) -> Outcome<&mut C::Connection> {
+        let gone = || Failure::refused(ErrorKind::Internal, "the connection was given back");
+        let slot = self.object.as_mut().ok_or_else(gone)?;
+        Ok(&mut slot.connection)
+    }
+
+    /// The call ran to its end, whatever its answer.
+    pub(crate) fn done(mut self) {
+        if let Some(mut object) = self.object.take() {
+            object.is_clean = true;
+            object.used = Instant::now();
+        }
+    }
+}
+
+impl<C: Connector> Drop for Link<C> {
+    fn drop(&mut self) {
+        if let Some(object) = self.object.take()
+            && Instant::now() >= self.deadline
+        {
+            drop(Object::take(object));
+        }
+    }
+}

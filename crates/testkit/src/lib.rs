@@ -1,0 +1,1 @@
+//! Starts real database servers for tests.
