@@ -23,7 +23,7 @@ const PROOF: Duration = Duration::from_secs(1);
 /// Makes connections to one namespace, ready for its statements.
 #[async_trait]
 pub(crate) trait Connector: Send + Sync + 'static {
-    type Connection: sqlx::Connection + Send + 'static;
+    type Connection: Send + 'static;
 
     /// Opens a connection and gives it its session settings.
     async fn connect(&self) -> Outcome<Self::Connection>;
