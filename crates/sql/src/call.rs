@@ -38,6 +38,11 @@ impl Call {
         self.was_sent.store(true, Ordering::Relaxed);
     }
 
+    /// What was sent was surely not applied, and the call begins anew.
+    pub(crate) fn not_sent(&self) {
+        self.was_sent.store(false, Ordering::Relaxed);
+    }
+
     /// Runs work for this call to its end, or to the deadline.
     pub(crate) async fn bound<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         match timeout_at(self.deadline.into(), work).await {

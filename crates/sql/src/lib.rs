@@ -2,10 +2,15 @@
 
 mod call;
 mod dialect;
+mod driver;
 mod failure;
+mod gather;
+mod migrate;
 mod options;
 mod pool;
 mod row;
 mod schema;
 
+pub use driver::SqlDriver;
+pub use migrate::{SchemaStatus, StepStatus};
 pub use options::{Migrations, ServerOptions, SqlOptions, SqliteOptions, Tls, TlsMode};

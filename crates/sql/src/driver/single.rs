@@ -1,0 +1,95 @@
+//! The calls about one token that are gathered: create, get and delete.
+
+use std::collections::{HashMap, HashSet};
+
+use async_trait::async_trait;
+use tokenkeep_core::{TokenId, TokenRecord};
+
+use super::core::{Core, attempt};
+use crate::failure::Outcome;
+use crate::gather::Batch;
+
+/// Stores records; tells of each whether it was stored.
+#[derive(Debug)]
+pub(super) struct Creates(pub(super) Core);
+
+#[async_trait]
+impl Batch for Creates {
+    type Request = TokenRecord;
+    type Answer = bool;
+
+    fn key(&self, record: &TokenRecord) -> Option<TokenId> {
+        Some(record.id)
+    }
+
+    fn weight(&self, record: &TokenRecord) -> usize {
+        record.data.len()
+    }
+
+    async fn execute(&self, records: &[TokenRecord]) -> Outcome<Vec<bool>> {
+        let now = self.0.now();
+        let call = self.0.call();
+        attempt(&call, || self.0.dialect.insert(&call, records, now)).await
+    }
+}
+
+/// Reads records, active or not.
+#[derive(Debug)]
+pub(super) struct Gets(pub(super) Core);
+
+#[async_trait]
+impl Batch for Gets {
+    type Request = TokenId;
+    type Answer = Option<TokenRecord>;
+
+    /// One look answers all that ask for the same token.
+    fn key(&self, _: &TokenId) -> Option<TokenId> {
+        None
+    }
+
+    fn weight(&self, _: &TokenId) -> usize {
+        0
+    }
+
+    async fn execute(&self, ids: &[TokenId]) -> Outcome<Vec<Option<TokenRecord>>> {
+        let call = self.0.call();
+        if let [_] = ids {
+            let found = attempt(&call, || self.0.dialect.fetch(&call, ids)).await?;
+            return Ok(vec![found.into_iter().next()]);
+        }
+        let mut seen = HashSet::with_capacity(ids.len());
+        let distinct: Vec<_> = ids.iter().copied().filter(|id| seen.insert(*id)).collect();
+        let found = attempt(&call, || self.0.dialect.fetch(&call, &distinct)).await?;
+        let found: HashMap<_, _> = found.into_iter().map(|found| (found.id, found)).collect();
+        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+    }
+}
+
+/// Revokes tokens; tells of each whether it was active.
+#[derive(Debug)]
+pub(super) struct Deletes(pub(super) Core);
+
+#[async_trait]
+impl Batch for Deletes {
+    type Request = TokenId;
+    type Answer = bool;
+
+    fn key(&self, id: &TokenId) -> Option<TokenId> {
+        Some(*id)
+    }
+
+    fn weight(&self, _: &TokenId) -> usize {
+        0
+    }
+
+    async fn execute(&self, ids: &[TokenId]) -> Outcome<Vec<bool>> {
+        let now = self.0.now();
+        let call = self.0.call();
+        let revoked = attempt(&call, || self.0.dialect.revoke(&call, ids, now)).await?;
+        if let [_] = ids {
+            return Ok(vec![!revoked.is_empty()]);
+        }
+        let revoked: HashSet<_> = revoked.into_iter().collect();
+        Ok(ids.iter().map(|id| revoked.contains(id)).collect())
+    }
+}
