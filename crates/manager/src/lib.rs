@@ -14,6 +14,7 @@ mod options;
 mod registry;
 mod request;
 mod revocations;
+mod schema;
 mod url;
 mod url_options;
 
@@ -26,8 +27,9 @@ pub use manager::TokenManager;
 pub use options::{ManagerOptions, RevocationListOptions, TokenOptions};
 pub use registry::{Registry, StoreFactory};
 pub use request::{Expiry, IssueRequest, Issued, RotateOutcome, RotateRequest};
+pub use schema::{SchemaStatus, SchemaStep};
 pub use tokenkeep_core::*;
-pub use url::StoreUrl;
+pub use url::{ServerAddress, StoreUrl};
 pub use url_options::UrlOptions;
 
 /// A fault in the configuration, in words that hold no secret.

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 
 use crate::url::is_scheme;
-use crate::{Clock, Result, StoreUrl, TokenDriver, builtin, config_error};
+use crate::{Clock, Result, SchemaStatus, StoreUrl, TokenDriver, builtin, config_error};
 
 /// Opens stores of one kind from URLs.
 ///
@@ -31,6 +31,53 @@ pub trait StoreFactory: Send + Sync + 'static {
     ///
     /// A new store may have been made, or not.
     async fn open(&self, url: &StoreUrl, clock: Arc<dyn Clock>) -> Result<Arc<dyn TokenDriver>>;
+
+    /// Looks at the schema of the store that the URL names, and changes nothing; `None` where stores
+    /// of this kind have no schema, which is the default.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); `Config` too for a schema that is newer than this program.
+    ///
+    /// # Cancel safety
+    ///
+    /// Reads only.
+    async fn schema(&self, _url: &StoreUrl) -> Result<Option<SchemaStatus>> {
+        Ok(None)
+    }
+
+    /// Brings the schema of the store that the URL names to the newest, and makes the store if it is
+    /// not there; `None` where stores of this kind have no schema, which is the default.
+    ///
+    /// # Errors
+    ///
+    /// As [`schema`](Self::schema). Steps that were applied before the error stay applied.
+    ///
+    /// # Cancel safety
+    ///
+    /// Each step is applied or not; a later call applies the rest.
+    async fn migrate(
+        &self,
+        _url: &StoreUrl,
+        _clock: Arc<dyn Clock>,
+    ) -> Result<Option<SchemaStatus>> {
+        Ok(None)
+    }
+
+    /// Removes the store that the URL names with every token in it; a store that is not there is
+    /// removed already.
+    ///
+    /// # Errors
+    ///
+    /// `Config` where stores of this kind are not removed by URL, which is the default; else as
+    /// [`open`](Self::open).
+    ///
+    /// # Cancel safety
+    ///
+    /// A later call removes what is left.
+    async fn remove(&self, url: &StoreUrl) -> Result<()> {
+        Err(url.fault("names a store of a kind that is not removed by its URL"))
+    }
 }
 
 #[async_trait]
@@ -132,14 +179,61 @@ impl Registry {
         url: &StoreUrl,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<dyn TokenDriver>> {
-        let Some(factory) = self.factories.get(url.scheme()) else {
-            return Err(config_error(format!(
+        self.factory(url)?.open(url, clock).await
+    }
+
+    /// Looks at the schema of the store that a URL names, as [`StoreFactory::schema`].
+    ///
+    /// # Errors
+    ///
+    /// `Config` for an unknown scheme, naming the known ones; else as [`StoreFactory::schema`].
+    ///
+    /// # Cancel safety
+    ///
+    /// Reads only.
+    pub async fn schema(&self, url: &StoreUrl) -> Result<Option<SchemaStatus>> {
+        self.factory(url)?.schema(url).await
+    }
+
+    /// Brings the schema of the store that a URL names to the newest, as [`StoreFactory::migrate`].
+    ///
+    /// # Errors
+    ///
+    /// `Config` for an unknown scheme, naming the known ones; else as [`StoreFactory::migrate`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`StoreFactory::migrate`].
+    pub async fn migrate(
+        &self,
+        url: &StoreUrl,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Option<SchemaStatus>> {
+        self.factory(url)?.migrate(url, clock).await
+    }
+
+    /// Removes the store that a URL names with every token in it, as [`StoreFactory::remove`].
+    ///
+    /// # Errors
+    ///
+    /// `Config` for an unknown scheme, naming the known ones; else as [`StoreFactory::remove`].
+    ///
+    /// # Cancel safety
+    ///
+    /// As [`StoreFactory::remove`].
+    pub async fn remove(&self, url: &StoreUrl) -> Result<()> {
+        self.factory(url)?.remove(url).await
+    }
+
+    fn factory(&self, url: &StoreUrl) -> Result<&dyn StoreFactory> {
+        let factory = self.factories.get(url.scheme()).ok_or_else(|| {
+            config_error(format!(
                 "store URL has an unknown scheme `{}`; the known ones are: {}",
                 url.scheme(),
                 self.schemes().join(", ")
-            )));
-        };
-        factory.open(url, clock).await
+            ))
+        })?;
+        Ok(&**factory)
     }
 }
 

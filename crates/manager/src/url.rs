@@ -1,5 +1,7 @@
 //! The URL that selects and configures a store.
 
+mod server;
+
 use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -9,6 +11,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+pub use self::server::ServerAddress;
 use crate::{Error, Result, UrlOptions, config_error};
 
 /// What stands in the place of a password wherever a URL is shown.
@@ -252,6 +255,10 @@ pub(crate) fn is_scheme(text: &str) -> bool {
 
 /// Tells whether an option holds a secret by its name. Rather one too many than one too few.
 pub(crate) fn is_secret(name: &str) -> bool {
+    // Paths of files that hold one: shown, since a wrong one has to be found.
+    if ["password_file", "ssl-key"].contains(&name) {
+        return false;
+    }
     let parts = ["pass", "pwd", "secret", "token", "cred", "signature"];
     // Too short to be looked for inside of words: `keyspace`, `author`.
     let words = [

@@ -34,6 +34,28 @@ async fn a_closure_is_a_backend_too() {
 }
 
 #[tokio::test]
+async fn a_store_without_a_schema_has_nothing_to_migrate() {
+    let mut registry = Registry::builtin();
+    registry.register("foreign", open_foreign).unwrap();
+    for url in ["memory:", "foreign:x"] {
+        let url: StoreUrl = url.parse().unwrap();
+        assert_eq!(registry.schema(&url).await.unwrap(), None);
+        assert_eq!(registry.migrate(&url, clock()).await.unwrap(), None);
+        let (kind, message) = failure(registry.remove(&url).await);
+        assert_eq!(kind, ErrorKind::Config);
+        assert!(message.contains("is not removed by its URL"), "{message}");
+    }
+    let unknown: StoreUrl = "nosuch:x".parse().unwrap();
+    for answer in [
+        registry.schema(&unknown).await.map(drop),
+        registry.migrate(&unknown, clock()).await.map(drop),
+        registry.remove(&unknown).await,
+    ] {
+        assert!(failure(answer).1.contains("unknown scheme `nosuch`"));
+    }
+}
+
+#[tokio::test]
 async fn an_unknown_scheme_lists_the_known_ones() {
     let mut registry = Registry::empty();
     registry.register("b", open_foreign).unwrap();

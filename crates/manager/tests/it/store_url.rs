@@ -185,6 +185,63 @@ fn paths() {
 }
 
 #[test]
+fn servers() {
+    for (text, host, port, user, database) in [
+        ("x://h", Some("h"), None, None, None),
+        ("x://ada@h:1/d", Some("h"), Some(1), Some("ada"), Some("d")),
+        ("x://ada:p@w:@h/d", Some("h"), None, Some("ada"), Some("d")),
+        ("x://:pw@[::1]:2/", Some("::1"), Some(2), None, None),
+        ("x:///d", None, None, None, Some("d")),
+        ("x://%2Frun%2Fx:3", Some("/run/x"), Some(3), None, None),
+    ] {
+        let server = url(text).server().unwrap();
+        let found = (server.host.as_deref(), server.port);
+        assert_eq!(found, (host, port), "{text}");
+        let found = (server.user.as_deref(), server.database.as_deref());
+        assert_eq!(found, (user, database), "{text}");
+        assert!(!format!("{server:?}").contains("pw"), "{server:?}");
+    }
+    for (text, wrong) in [
+        ("x:", "names no server"),
+        ("x:h", "names no server"),
+        ("x://h,i", "or several"),
+        ("x://h:x", "has a port"),
+        ("x://h/a/b", "more than a database"),
+        ("x://[h]", "no IPv6 address"),
+    ] {
+        let (kind, message) = failure(url(text).server());
+        assert_eq!(kind, ErrorKind::Config);
+        assert!(message.contains(wrong), "{text}: {message}");
+    }
+}
+
+#[test]
+fn another_server_for_the_same_account() {
+    for (text, host, expected) in [
+        ("x://a:s3cret@h:1/d?o=1", "i", "x://a:***@i:2/d?o=1"),
+        ("x://h", "::1", "x://[::1]:2"),
+        ("x:///d", "i", "x://i:2/d"),
+    ] {
+        let other = url(text).with_server(host, 2).unwrap();
+        assert_eq!(other.to_string(), expected);
+        let (before, after) = (url(text).server().unwrap(), other.server().unwrap());
+        assert_eq!(after.password, before.password);
+        assert_eq!((after.host.as_deref(), after.port), (Some(host), Some(2)));
+    }
+    let (kind, _) = failure(url("x://h").with_server("a b", 1));
+    assert_eq!(kind, ErrorKind::Config);
+}
+
+#[test]
+fn the_path_of_a_secret_is_none() {
+    for name in ["password_file", "ssl-key", "ssl-cert", "ssl-ca"] {
+        let url = url(&format!("x://h?{name}=/path"));
+        assert_eq!(url.to_string(), format!("x://h?{name}=/path"));
+        assert!(!url.has_password(), "{name}");
+    }
+}
+
+#[test]
 fn options_are_taken_by_type() {
     let url = url("x:?a=1h%2030m&b=18446744073709551615&c=relaxed&d=a+b%20c");
     let mut options = url.options();
