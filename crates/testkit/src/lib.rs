@@ -1,1 +1,51 @@
-//! Starts real database servers for tests.
+//! Starts real database servers for tests: private ones, from the programs on the machine.
+//!
+//! # Servers
+//!
+//! [`Server::postgres`], [`Server::mariadb`] and [`Server::redis`] each start a server on a free
+//! port of 127.0.0.1, in a temporary folder, as durable as in production unless asked otherwise,
+//! and with a session time zone that no test would choose. A server can be frozen, killed and
+//! started again on the same data and the same port. It ends with its [`Server`], and with the
+//! test process however that ends.
+//!
+//! [`shared`] has one server of each kind for all tests of a process; a test takes a namespace on
+//! it. A test that freezes, kills or stops a server takes one of its own.
+//!
+//! # Programs that are not installed
+//!
+//! Starting such a server is [`Error::Missing`]. [`require`] turns that into a failure where
+//! `TOKENKEEP_REQUIRE_SERVERS=1` says that the programs have to be there, and else into the reason
+//! to show: a test program of its own (`harness = false`) shows its tests as *ignored* with it. A
+//! plain `#[test]` cannot be ignored once it runs: [`require_or_tell`] writes the reason past the
+//! harness to the standard error, and the test returns.
+//!
+//! # Examples
+//!
+//! ```no_run
+//! use tokenkeep_testkit::{Server, Settings};
+//!
+//! let server = Server::postgres(&Settings::new())?;
+//! server.kill()?;
+//! server.restart()?;
+//! assert_eq!(server.sql("SELECT 1")?.trim(), "1");
+//! # Ok::<(), tokenkeep_testkit::Error>(())
+//! ```
+
+mod account;
+mod engine;
+mod error;
+mod keeper;
+mod machine;
+mod ports;
+mod processes;
+mod programs;
+mod server;
+mod settings;
+pub mod shared;
+mod template;
+mod tls;
+
+pub use error::{Error, REQUIRE_VARIABLE, Result, require, require_or_tell};
+pub use server::Server;
+pub use settings::Settings;
+pub use tls::TlsFiles;

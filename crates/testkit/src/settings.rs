@@ -1,0 +1,41 @@
+//! What a server is started with.
+
+/// What a server is started with. Default: as durable as in production, without TLS.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Settings {
+    pub(crate) relaxed: bool,
+    pub(crate) tls: bool,
+    pub(crate) options: Vec<(String, String)>,
+}
+
+impl Settings {
+    /// The defaults.
+    #[must_use]
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Trades durability for speed: what is acknowledged can be lost with the server.
+    #[must_use]
+    pub const fn relaxed(mut self) -> Self {
+        self.relaxed = true;
+        self
+    }
+
+    /// Lets the server speak TLS with a certificate for `localhost` and 127.0.0.1; where to find it
+    /// says [`Server::tls`](crate::Server::tls). Redis speaks nothing else then; the others take
+    /// plain connections too.
+    #[must_use]
+    pub const fn with_tls(mut self) -> Self {
+        self.tls = true;
+        self
+    }
+
+    /// Sets one of the server's own settings, by the name that it has in the server's
+    /// configuration file. Goes before what this package sets.
+    #[must_use]
+    pub fn with_option(mut self, name: &str, value: &str) -> Self {
+        self.options.push((name.to_owned(), value.to_owned()));
+        self
+    }
+}
