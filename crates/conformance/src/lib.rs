@@ -43,6 +43,7 @@ mod probe;
 mod random;
 mod report;
 mod runner;
+pub mod sqlite_locks;
 mod suite;
 mod writers;
 

@@ -10,6 +10,8 @@ mod options;
 mod pool;
 mod row;
 mod schema;
+#[cfg(feature = "sqlite")]
+pub mod sqlite;
 
 pub use driver::SqlDriver;
 pub use migrate::{SchemaStatus, StepStatus};

@@ -17,7 +17,7 @@ use crate::failure::{Cause, Failure, Outcome};
 /// How long a connection may rest before it has to prove itself before its next use.
 const REST: Duration = Duration::from_secs(1);
 
-/// How long such a proof, or undoing what a dropped call left, may take.
+/// How long such a proof may take.
 const PROOF: Duration = Duration::from_secs(1);
 
 /// Makes connections to one namespace, ready for its statements.
@@ -28,7 +28,8 @@ pub(crate) trait Connector: Send + Sync + 'static {
     /// Opens a connection and gives it its session settings.
     async fn connect(&self) -> Outcome<Self::Connection>;
 
-    /// Undoes what a dropped call may have left open, and proves that the server answers.
+    /// Proves that the server still answers on a connection that has rested. No transaction is open
+    /// on it: what a call left half done was closed.
     async fn reset(&self, connection: &mut Self::Connection) -> Outcome<()>;
 }
 
@@ -67,23 +68,18 @@ impl<C: Connector> Pool<C> {
 
     /// A connection for this call, within its bound. From here on it counts as sent.
     pub(crate) async fn link(&self, call: &Call) -> Outcome<Link<C>> {
-        let mut object = self.0.get().await.map_err(|error| match error {
+        let object = self.0.get().await.map_err(|error| match error {
             PoolError::Backend(failure) => failure,
             _ => Failure::refused(ErrorKind::Unavailable, "no connection to the database"),
         })?;
         call.sent();
-        object.is_clean = false;
-        Ok(Link {
-            object: Some(object),
-            deadline: call.deadline(),
-        })
+        Ok(Link(Some(object)))
     }
 }
 
-/// A connection, and how its last call ended.
+/// A connection, and when its last call ended.
 pub(crate) struct Slot<C> {
     connection: C,
-    is_clean: bool,
     used: Instant,
 }
 
@@ -100,9 +96,7 @@ impl<C: Connector> Manager<C> {
 
     fn is_trusted(&self, slot: &Slot<C::Connection>) -> bool {
         let broken = *self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.is_clean
-            && slot.used.elapsed() < REST
-            && broken.is_none_or(|broken| broken < slot.used)
+        slot.used.elapsed() < REST && broken.is_none_or(|broken| broken < slot.used)
     }
 }
 
@@ -123,7 +117,6 @@ impl<C: Connector> managed::Manager for Manager<C> {
         })?;
         Ok(Slot {
             connection,
-            is_clean: true,
             used: Instant::now(),
         })
     }
@@ -144,35 +137,39 @@ impl<C: Connector> managed::Manager for Manager<C> {
 
 /// A connection that one call uses.
 ///
-/// [`done`](Self::done) gives it back as it is. Dropped without, it is reset before its next use; if
-/// its call ran out of time it is closed, since the server may never answer on it again.
-pub(crate) struct Link<C: Connector> {
-    object: Option<Object<Manager<C>>>,
-    deadline: Instant,
-}
+/// [`done`](Self::done) or [`end`](Self::end) gives it back. Dropped without, it is closed: a call that
+/// was cut off may have left a transaction open, whose locks nobody else must wait for, or an answer
+/// on its way that the next call would take for its own.
+pub(crate) struct Link<C: Connector>(Option<Object<Manager<C>>>);
 
 impl<C: Connector> Link<C> {
     /// The connection.
     pub(crate) fn connection(&mut self) -> Outcome<&mut C::Connection> {
         let gone = || Failure::refused(ErrorKind::Internal, "the connection was given back");
-        let slot = self.object.as_mut().ok_or_else(gone)?;
+        let slot = self.0.as_mut().ok_or_else(gone)?;
         Ok(&mut slot.connection)
     }
 
-    /// The call ran to its end, whatever its answer.
+    /// The call ran to its end, whatever its answer, and no transaction is open.
     pub(crate) fn done(mut self) {
-        if let Some(mut object) = self.object.take() {
-            object.is_clean = true;
+        if let Some(mut object) = self.0.take() {
             object.used = Instant::now();
         }
+    }
+
+    /// As [`done`](Self::done) for a single statement, unless the connection broke over it.
+    pub(crate) fn end<T>(self, outcome: Outcome<T>) -> Outcome<T> {
+        match &outcome {
+            Err(failure) if failure.cause == Cause::Lost => drop(self),
+            _ => self.done(),
+        }
+        outcome
     }
 }
 
 impl<C: Connector> Drop for Link<C> {
     fn drop(&mut self) {
-        if let Some(object) = self.object.take()
-            && Instant::now() >= self.deadline
-        {
+        if let Some(object) = self.0.take() {
             drop(Object::take(object));
         }
     }

@@ -53,7 +53,7 @@ pub(super) async fn rotate(
 ) -> Result<Rotation> {
     if let Err(error) = check(limits, old, successor) {
         // What the old token is comes before what is wrong with its successor.
-        return used(core, old).await?.map_or(Err(error), Ok);
+        return used(core, old).await?.ok_or(error);
     }
     let now = core.now();
     let call = core.call();
