@@ -24,6 +24,20 @@ pub trait Backend: Send + Sync + 'static {
     ///
     /// Any: the case then fails and shows it.
     async fn open(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>>;
+
+    /// Opens a store as [`open`](Self::open) does, whose backend no other store shares: the case may
+    /// freeze, kill, stop and lock it without disturbing others. By default the same as `open`.
+    ///
+    /// # Behavior
+    ///
+    /// - Called for the cases of the levels durability and faults.
+    ///
+    /// # Errors
+    ///
+    /// As `open`.
+    async fn open_alone(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
+        self.open(clock).await
+    }
 }
 
 /// A [`Backend`] made of a function that opens a store.
@@ -128,6 +142,12 @@ pub trait Store: Send + Sync {
     /// Level faults: the stopped backend is back under the same address.
     async fn start(&self) -> Result<()> {
         Err(not_offered("start"))
+    }
+
+    /// Level faults: the backend takes no writes (true), as a standby or a full disk, or takes them
+    /// again (false). It answers all the while, and keeps its connections if it can.
+    async fn read_only(&self, _on: bool) -> Result<()> {
+        Err(not_offered("read_only"))
     }
 
     /// Level faults: the timeout that the driver was configured with (R16). Default: 10 s.

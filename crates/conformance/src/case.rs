@@ -20,7 +20,8 @@ pub enum Level {
     Concurrency,
     /// What survives the end of the process. Hooks: `reopen`, `kill`.
     Durability,
-    /// What happens while the backend does not answer. Hooks: `freeze`, `thaw`, `stop`, `start`.
+    /// What happens while the backend does not answer or takes no writes. Hooks: `freeze`, `thaw`,
+    /// `stop`, `start`, `read_only`.
     Faults,
 }
 
@@ -32,6 +33,11 @@ impl Level {
         Self::Durability,
         Self::Faults,
     ];
+
+    /// Whether its cases do things to the backend that other stores on it would feel.
+    pub(crate) const fn is_disturbing(self) -> bool {
+        matches!(self, Self::Durability | Self::Faults)
+    }
 
     /// The name that stands before `::` in the full name of a case.
     #[must_use]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokenkeep_core::{Clock, ManualClock, Timestamp, TokenDriver, TokenId, TokenRecord};
 
 use crate::backend::{Backend, Store};
+use crate::case::CaseInfo;
 use crate::check::{Check, Failure, chain, step};
 use crate::digest::digest;
 
@@ -25,15 +26,15 @@ pub(crate) struct Context {
     pub(crate) clock: Arc<ManualClock>,
     pub(crate) store: Box<dyn Store>,
     backend: Arc<dyn Backend>,
-    case: &'static str,
+    case: &'static CaseInfo,
     minted: AtomicU64,
 }
 
 impl Context {
-    pub(crate) async fn open(backend: Arc<dyn Backend>, case: &'static str) -> Check<Self> {
+    pub(crate) async fn open(backend: Arc<dyn Backend>, case: &'static CaseInfo) -> Check<Self> {
         let beginning = Timestamp::from_micros("beginning", BEGINNING)?;
         let clock = Arc::new(ManualClock::new(beginning));
-        let store = open_store(&*backend, &clock).await?;
+        let store = open_store(&*backend, case, &clock).await?;
         Ok(Self {
             clock,
             store,
@@ -50,7 +51,7 @@ impl Context {
 
     /// Another empty store of the same backend, with the same clock.
     pub(crate) async fn other_store(&self) -> Check<Box<dyn Store>> {
-        open_store(&*self.backend, &self.clock).await
+        open_store(&*self.backend, self.case, &self.clock).await
     }
 
     /// The case's context as it was in the beginning: an empty store, and the same instants and ids
@@ -70,7 +71,7 @@ impl Context {
     /// An id that this case has not used yet; the same ones in every run.
     pub(crate) fn new_id(&self) -> TokenId {
         let number = self.minted.fetch_add(1, Ordering::Relaxed);
-        digest(format!("{} {number}", self.case).as_bytes())
+        digest(format!("{} {number}", self.case.name).as_bytes())
     }
 
     /// A record for this user, not stored yet: a new id and audit id, issued now, for an hour.
@@ -102,7 +103,7 @@ impl Context {
         user: &str,
         tenant: &str,
     ) -> impl Fn() -> Check<TokenRecord> + Send + use<> {
-        let (case, user, tenant) = (self.case, user.to_owned(), tenant.to_owned());
+        let (case, user, tenant) = (self.case.name, user.to_owned(), tenant.to_owned());
         let (issued_at, expires_at) = (self.now(), self.now().saturating_add(LIFETIME));
         let minted = AtomicU64::new(0);
         move || {
@@ -135,9 +136,18 @@ impl Context {
     }
 }
 
-async fn open_store(backend: &dyn Backend, clock: &Arc<ManualClock>) -> Check<Box<dyn Store>> {
+async fn open_store(
+    backend: &dyn Backend,
+    case: &CaseInfo,
+    clock: &Arc<ManualClock>,
+) -> Check<Box<dyn Store>> {
     let clock: Arc<dyn Clock> = Arc::<ManualClock>::clone(clock);
-    backend.open(clock).await.map_err(|error| {
+    let opened = if case.level.is_disturbing() {
+        backend.open_alone(clock).await
+    } else {
+        backend.open(clock).await
+    };
+    opened.map_err(|error| {
         Failure::new(format!(
             "the backend did not open a store: {}",
             chain(&error)

@@ -32,7 +32,7 @@ pub(crate) fn main(suite: Arc<Suite>) -> ExitCode {
             .collect();
         failed = libtest_mimic::run(&arguments, trials).has_failed();
         let reports = reports.lock().unwrap_or_else(PoisonError::into_inner);
-        problems.extend(nothing_ran(&arguments, &reports));
+        problems.extend(nothing_ran(&suite, &arguments, &reports));
     }
     for problem in &problems {
         eprintln!("error: {problem}");
@@ -69,8 +69,11 @@ fn trial(case: &'static Case, suite: Arc<Suite>, reports: Reports) -> Trial {
     })
 }
 
-/// A run that ran no case proves nothing, and is no success.
-fn nothing_ran(arguments: &Arguments, reports: &[CaseReport]) -> Option<String> {
+/// A run that ran no case proves nothing, and is no success unless that was meant.
+fn nothing_ran(suite: &Suite, arguments: &Arguments, reports: &[CaseReport]) -> Option<String> {
+    if suite.is_declined() {
+        return None;
+    }
     let declined = |report: &CaseReport| matches!(report.outcome, Outcome::Declined { .. });
     if arguments.list || !reports.iter().all(declined) {
         return None;
@@ -97,7 +100,15 @@ fn write(report: &Report, file: &OsStr) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use tokenkeep_core::MemoryDriver;
+
     use super::*;
+    use crate::backend::{Owned, from_fn};
+
+    fn suite() -> Suite {
+        let backend = from_fn(|clock| async move { Ok(Owned::new(MemoryDriver::new(clock))) });
+        Suite::new("memory", backend)
+    }
 
     fn report(outcome: Outcome) -> CaseReport {
         let info = cases::all().next().unwrap().info;
@@ -118,17 +129,23 @@ mod tests {
     fn a_run_in_which_nothing_ran_is_no_success() {
         for filter in [&[][..], &["name"], &["--exact", "name"]] {
             let filter = arguments(filter);
-            assert!(nothing_ran(&filter, &[]).is_some());
+            assert!(nothing_ran(&suite(), &filter, &[]).is_some());
         }
-        assert!(nothing_ran(&arguments(&[]), &[declined()]).is_some());
+        assert!(nothing_ran(&suite(), &arguments(&[]), &[declined()]).is_some());
         let both = [declined(), report(Outcome::Passed)];
-        assert!(nothing_ran(&arguments(&[]), &both).is_none());
+        assert!(nothing_ran(&suite(), &arguments(&[]), &both).is_none());
     }
 
     #[test]
     fn a_declined_case_may_be_asked_for_by_its_name() {
         let exact = arguments(&["--exact", "name"]);
-        assert!(nothing_ran(&exact, &[declined()]).is_none());
-        assert!(nothing_ran(&arguments(&["--list"]), &[]).is_none());
+        assert!(nothing_ran(&suite(), &exact, &[declined()]).is_none());
+        assert!(nothing_ran(&suite(), &arguments(&["--list"]), &[]).is_none());
+    }
+
+    #[test]
+    fn all_may_be_declined_on_purpose() {
+        let suite = suite().decline_all("a reason");
+        assert!(nothing_ran(&suite, &arguments(&[]), &[declined()]).is_none());
     }
 }

@@ -28,7 +28,7 @@ enum Problem {
 }
 
 /// Runs a case on a runtime and with a store of its own, within the bound.
-pub(crate) fn run_case(case: &Case, backend: &Arc<dyn Backend>, bound: Duration) -> Ran {
+pub(crate) fn run_case(case: &'static Case, backend: &Arc<dyn Backend>, bound: Duration) -> Ran {
     let started = Instant::now();
     let outcome = match Builder::new_multi_thread()
         .worker_threads(2)
@@ -36,7 +36,7 @@ pub(crate) fn run_case(case: &Case, backend: &Arc<dyn Backend>, bound: Duration)
         .enable_all()
         .build()
     {
-        Ok(runtime) => run_on(runtime, *case, Arc::clone(backend), bound),
+        Ok(runtime) => run_on(runtime, case, Arc::clone(backend), bound),
         Err(error) => Err(Problem::Failed(format!(
             "the case's runtime did not start: {error}"
         ))),
@@ -56,13 +56,13 @@ pub(crate) fn run_case(case: &Case, backend: &Arc<dyn Backend>, bound: Duration)
 
 fn run_on(
     runtime: Runtime,
-    case: Case,
+    case: &'static Case,
     backend: Arc<dyn Backend>,
     bound: Duration,
 ) -> Result<(), Problem> {
     // A task of its own: a driver that blocks its thread does not keep the bound from being seen.
     let task = runtime.spawn(async move {
-        let context = Context::open(backend, case.info.name).await?;
+        let context = Context::open(backend, &case.info).await?;
         (case.run)(context).await
     });
     let ended = runtime.block_on(async { tokio::time::timeout(bound, task).await });

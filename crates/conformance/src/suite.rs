@@ -40,6 +40,8 @@ pub struct Suite {
     backend: Arc<dyn Backend>,
     declined_levels: BTreeMap<Level, String>,
     declined_cases: BTreeMap<String, String>,
+    /// Why nothing can run at all.
+    declined_all: Option<String>,
     case_timeout: Duration,
     /// How many cases of the present run have hung.
     hung: AtomicUsize,
@@ -85,6 +87,7 @@ impl Suite {
             backend: Arc::new(backend),
             declined_levels: BTreeMap::new(),
             declined_cases: BTreeMap::new(),
+            declined_all: None,
             case_timeout: Duration::from_secs(120),
             hung: AtomicUsize::new(0),
         }
@@ -106,6 +109,14 @@ impl Suite {
         self
     }
 
+    /// Leaves out every case, for a reason that is shown: for a backend that this machine lacks the
+    /// programs of. [`main`](Self::main) succeeds all the same; no [`Report`] of it is a success.
+    #[must_use]
+    pub fn decline_all(mut self, reason: &str) -> Self {
+        self.declined_all = Some(reason.to_owned());
+        self
+    }
+
     /// Sets how long a case may take before it counts as hung. Default: 120 s.
     ///
     /// `TOKENKEEP_CONFORMANCE_CASE_TIMEOUT`, in seconds, goes before it. Once five cases of a run
@@ -123,8 +134,8 @@ impl Suite {
     /// - Takes the arguments that `cargo test` and `cargo nextest` give: filters, `--exact`,
     ///   `--list`, `--test-threads`.
     /// - Each case is a test named `level::case`. A declined one is shown as ignored, with the reason.
-    /// - Fails if a case fails, if a declined name is unknown, and if no case ran, unless the one
-    ///   case asked for by `--exact` is declined.
+    /// - Fails if a case fails, if a declined name is unknown, and if no case ran, unless all are
+    ///   declined by [`decline_all`](Self::decline_all) or the one case asked for by `--exact` is.
     /// - Writes the report as JSON to the file that `TOKENKEEP_CONFORMANCE_REPORT` names.
     pub fn main(self) -> ExitCode {
         crate::harness::main(Arc::new(self))
@@ -174,7 +185,7 @@ impl Suite {
     }
 
     /// Runs a case unless it is declined, or too many have hung.
-    pub(crate) fn run_one(&self, case: &Case) -> CaseReport {
+    pub(crate) fn run_one(&self, case: &'static Case) -> CaseReport {
         let not_run = |outcome| CaseReport::new(&case.info, outcome, 0);
         if let Some(reason) = self.reason(&case.info) {
             let reason = reason.to_owned();
@@ -210,13 +221,18 @@ impl Suite {
             .collect()
     }
 
+    pub(crate) const fn is_declined(&self) -> bool {
+        self.declined_all.is_some()
+    }
+
     pub(crate) fn driver_name(&self) -> &str {
         &self.driver
     }
 
     fn reason(&self, info: &CaseInfo) -> Option<&str> {
-        self.declined_levels
-            .get(&info.level)
+        self.declined_all
+            .as_ref()
+            .or_else(|| self.declined_levels.get(&info.level))
             .or_else(|| self.declined_cases.get(info.name))
             .or_else(|| self.declined_cases.get(&info.full_name()))
             .map(String::as_str)

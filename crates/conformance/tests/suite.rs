@@ -1,12 +1,13 @@
 //! What the suite makes of panics, hangs, declined cases and names that do not exist.
 
 use std::future::pending;
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_conformance::{
-    Backend, CaseReport, Level, Outcome, Owned, Report, RunOptions, Suite, from_fn,
+    Backend, CaseReport, Level, Outcome, Owned, Report, RunOptions, Store, Suite, from_fn,
 };
-use tokenkeep_core::{Error, ErrorKind, MemoryDriver, Result};
+use tokenkeep_core::{Clock, Error, ErrorKind, MemoryDriver, Result};
 
 const CASE: &str = "contract::create_then_get";
 
@@ -146,6 +147,42 @@ fn what_is_declined_is_reported_with_its_reason() {
         let reason = wanted.to_owned();
         assert_eq!(report.cases[0].outcome, Outcome::Declined { reason });
         assert!(!report.is_success(), "a run that ran nothing is no success");
+    }
+    let suite = suite.decline_all("nothing is installed");
+    let report = run(&suite, "");
+    assert_eq!(report.declined(), report.cases.len());
+    assert!(!report.is_success(), "a run that ran nothing is no success");
+}
+
+/// Which store a case gets says the level.
+#[test]
+fn a_case_that_disturbs_the_backend_has_it_alone() {
+    struct Told;
+
+    #[async_trait::async_trait]
+    impl Backend for Told {
+        async fn open(&self, _: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
+            Err(Error::new(ErrorKind::Unavailable, "shared"))
+        }
+
+        async fn open_alone(&self, _: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
+            Err(Error::new(ErrorKind::Unavailable, "alone"))
+        }
+    }
+
+    let suite = Suite::new("told", Told);
+    for info in tokenkeep_conformance::cases() {
+        let wanted = match info.level {
+            Level::Contract | Level::Concurrency => "shared",
+            _ => "alone",
+        };
+        let report = run(&suite, &info.full_name());
+        for case in report.cases {
+            let Outcome::Failed { message } = &case.outcome else {
+                panic!("{case:?}");
+            };
+            assert!(message.contains(wanted), "{case:?}");
+        }
     }
 }
 
