@@ -6,8 +6,12 @@ mod driver;
 mod failure;
 mod gather;
 mod migrate;
+#[cfg(feature = "mysql")]
+pub mod mysql;
 mod options;
 mod pool;
+#[cfg(feature = "postgres")]
+pub mod postgres;
 mod row;
 mod schema;
 #[cfg(feature = "sqlite")]

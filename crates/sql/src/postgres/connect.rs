@@ -1,0 +1,111 @@
+//! Connections to a server, with the session settings that the statements count on.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::postgres::{PgConnectOptions, PgConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tokenkeep_core::{Durability, Result};
+
+use super::{environment, failure, tls};
+use crate::failure::Outcome;
+use crate::options::ServerOptions;
+use crate::pool::Connector;
+
+/// Holds the statements that are always the same and those of all filters in common use.
+const STATEMENTS: usize = 256;
+
+/// Makes connections to one database.
+pub(super) struct Server {
+    options: ServerOptions,
+    settings: String,
+}
+
+impl Server {
+    /// For the calls of a driver.
+    pub(super) fn for_calls(options: &ServerOptions) -> Result<Self> {
+        let longest = options.common.timeout;
+        let statement = options.statement_timeout.unwrap_or(longest).min(longest);
+        Self::new(options, Some(statement))
+    }
+
+    /// For the steps of the schema, which take as long as the data need.
+    pub(super) fn for_schema(options: &ServerOptions) -> Result<Self> {
+        Self::new(options, None)
+    }
+
+    fn new(options: &ServerOptions, statement_timeout: Option<Duration>) -> Result<Self> {
+        environment::check(options)?;
+        tls::check(options)?;
+        Ok(Self {
+            settings: settings(options, statement_timeout),
+            options: options.clone(),
+        })
+    }
+
+    /// Made anew for each connection, so that the password stays out of sqlx's hands in between.
+    fn connect_options(&self) -> PgConnectOptions {
+        let options = &self.options;
+        let connect = PgConnectOptions::new_without_pgpass()
+            .host(&options.host)
+            .port(options.port)
+            .username(&options.user)
+            .password(options.password.as_ref().map_or("", |text| text.as_str()))
+            .database(&options.database)
+            .application_name("tokenkeep")
+            .extra_float_digits(None)
+            .statement_cache_capacity(STATEMENTS)
+            .disable_statement_logging();
+        tls::apply(connect, options)
+    }
+}
+
+#[async_trait]
+impl Connector for Server {
+    type Connection = PgConnection;
+
+    async fn connect(&self) -> Outcome<PgConnection> {
+        let connect = self.connect_options();
+        let mut connection = connect.connect().await.map_err(failure::of_connecting)?;
+        sqlx::raw_sql(AssertSqlSafe(self.settings.as_str()))
+            .execute(&mut connection)
+            .await
+            .map_err(failure::of_connecting)?;
+        Ok(connection)
+    }
+
+    async fn reset(&self, connection: &mut PgConnection) -> Outcome<()> {
+        connection.ping().await.map_err(failure::of_statement)
+    }
+}
+
+/// One message with the settings of a session. Only numbers and constants stand in it.
+fn settings(options: &ServerOptions, statement_timeout: Option<Duration>) -> String {
+    let longest = options.common.timeout;
+    // A wait for a lock ends first, so that the answer is a plain refusal.
+    let lock = statement_timeout.unwrap_or(longest).mul_f64(0.75);
+    let statement = statement_timeout.map_or(0, millis);
+    let synchronous = match options.common.durability {
+        Durability::Sync => {
+            "CASE current_setting('synchronous_commit') \
+             WHEN 'remote_apply' THEN 'remote_apply' ELSE 'on' END"
+        }
+        Durability::Relaxed | Durability::Volatile => "'off'",
+    };
+    // A plan's cost is mostly that of random reads here, and compiling plans never pays.
+    format!(
+        "SET statement_timeout = {statement}; SET lock_timeout = {}; \
+         SET idle_in_transaction_session_timeout = {}; \
+         SET default_transaction_isolation = 'read committed'; \
+         SET search_path = pg_catalog, pg_temp; SET client_min_messages = warning; \
+         SET random_page_cost = 1.1; SET jit = off; \
+         SELECT set_config('synchronous_commit', {synchronous}, false)",
+        millis(lock),
+        millis(longest),
+    )
+}
+
+/// A setting in milliseconds; zero would mean none.
+fn millis(span: Duration) -> u128 {
+    span.as_millis().clamp(1, i32::MAX as u128)
+}

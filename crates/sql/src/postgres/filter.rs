@@ -1,0 +1,186 @@
+//! The statements of a filter: only the conditions that are given stand in them.
+//!
+//! The first anchor given is the one whose index is used (R8). All other conditions are written so
+//! that no index fits them: `(a = b) IS TRUE`. Else the statistics of the day would choose.
+
+use sqlx::Arguments;
+use sqlx::SqlStr;
+use sqlx::postgres::PgArguments;
+use tokenkeep_core::{Anchor, Timestamp, TokenFilter, TokenId};
+
+use super::statements::{Statements, places, revoke_targets, text};
+use crate::failure::{Failure, Outcome};
+use crate::row::RECORD;
+
+/// A statement with its values.
+pub(super) struct Bound {
+    pub(super) text: SqlStr,
+    pub(super) values: PgArguments,
+}
+
+/// Active records that match, in order of their ids.
+pub(super) fn list(
+    statements: &Statements,
+    filter: &TokenFilter,
+    after: Option<TokenId>,
+    limit: usize,
+    now: Timestamp,
+) -> Outcome<Bound> {
+    let conditions = Conditions::new(filter, after, limit, now)?;
+    let tokens = &statements.tokens;
+    let page = conditions.page();
+    Ok(Bound {
+        text: text(format!("SELECT {RECORD} FROM {tokens} {page}")),
+        values: conditions.values,
+    })
+}
+
+/// Looks at a page of them, then revokes those of it that still match once they are locked.
+pub(super) fn revoke_page(
+    statements: &Statements,
+    filter: &TokenFilter,
+    after: Option<TokenId>,
+    limit: usize,
+    now: Timestamp,
+) -> Outcome<Bound> {
+    let conditions = Conditions::new(filter, after, limit, now)?;
+    let tokens = &statements.tokens;
+    let (page, again) = (conditions.page(), conditions.again());
+    let target = format!(
+        "SELECT id FROM {tokens} WHERE id = ANY(ARRAY(SELECT id FROM page)) AND {again} \
+         ORDER BY id FOR UPDATE"
+    );
+    let places = places(&statements.store);
+    let revoke = revoke_targets(tokens, NOW);
+    let sql = format!(
+        "WITH page AS MATERIALIZED (SELECT id FROM {tokens} {page}), target AS ({target}), \
+         {places}, revoked AS ({revoke}) \
+         SELECT page.id, revoked.id IS NOT NULL FROM page \
+         LEFT JOIN revoked ON revoked.id = page.id ORDER BY page.id"
+    );
+    Ok(Bound {
+        text: text(sql),
+        values: conditions.values,
+    })
+}
+
+const NOW: &str = "$1";
+const LIMIT: &str = "$2";
+
+struct Conditions {
+    values: PgArguments,
+    /// What the index on the first anchor is used for.
+    leading: Vec<String>,
+    /// What narrows it.
+    narrowing: Vec<String>,
+}
+
+impl Conditions {
+    fn new(
+        filter: &TokenFilter,
+        after: Option<TokenId>,
+        limit: usize,
+        now: Timestamp,
+    ) -> Outcome<Self> {
+        let mut values = PgArguments::default();
+        add(&mut values, now.as_micros())?;
+        add(&mut values, i64::try_from(limit).unwrap_or(i64::MAX))?;
+        let mut conditions = Self {
+            values,
+            leading: Vec::new(),
+            narrowing: vec![format!("expires_at > {NOW}")],
+        };
+        conditions.add_anchors(filter)?;
+        if let Some(after) = after {
+            let place = conditions.bind(after.as_bytes().as_slice())?;
+            conditions.leading.push(format!("id > {place}"));
+        }
+        conditions.add_others(filter)?;
+        Ok(conditions)
+    }
+
+    fn add_anchors(&mut self, filter: &TokenFilter) -> Outcome<()> {
+        for anchor in Anchor::ALL {
+            if let Some(wanted) = anchor.wanted(filter) {
+                let place = self.bind(wanted.as_str())?;
+                let condition = format!("{} = {place}", column(anchor));
+                match self.leading.is_empty() {
+                    true => self.leading.push(condition),
+                    false => self.narrowing.push(condition),
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn add_others(&mut self, filter: &TokenFilter) -> Outcome<()> {
+        let texts = [
+            ("audit_id", &filter.audit_id),
+            ("audit_chain_id", &filter.audit_chain_id),
+        ];
+        for (column, wanted) in texts {
+            if let Some(wanted) = wanted {
+                let place = self.bind(wanted.as_str())?;
+                self.narrowing.push(format!("{column} = {place}"));
+            }
+        }
+        if let Some(instant) = filter.issued_before {
+            let place = self.bind(instant.as_micros())?;
+            self.narrowing.push(format!("issued_at < {place}"));
+        }
+        Ok(())
+    }
+
+    fn bind<'q, T>(&mut self, value: T) -> Outcome<String>
+    where
+        T: sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+    {
+        add(&mut self.values, value)?;
+        Ok(format!("${}", self.values.len()))
+    }
+
+    /// The next page in order of the ids.
+    fn page(&self) -> String {
+        let leading = self.leading.join(" AND ");
+        let narrowing = unindexed(&self.narrowing);
+        format!("WHERE {leading} AND revoked_at IS NULL AND {narrowing} ORDER BY id LIMIT {LIMIT}")
+    }
+
+    /// The same conditions for rows that are looked up by id.
+    fn again(&self) -> String {
+        let leading = unindexed(&self.leading);
+        let narrowing = unindexed(&self.narrowing);
+        format!("(revoked_at IS NULL) IS TRUE AND {leading} AND {narrowing}")
+    }
+}
+
+fn unindexed(conditions: &[String]) -> String {
+    let conditions: Vec<_> = conditions
+        .iter()
+        .map(|condition| format!("({condition}) IS TRUE"))
+        .collect();
+    conditions.join(" AND ")
+}
+
+fn column(anchor: Anchor) -> &'static str {
+    match anchor {
+        Anchor::Trust => "trust_id",
+        Anchor::User => "user_id",
+        Anchor::Consumer => "consumer_id",
+        Anchor::Tenant => "tenant_id",
+        Anchor::Domain => "domain_id",
+    }
+}
+
+fn add<'q, T>(values: &mut PgArguments, value: T) -> Outcome<()>
+where
+    T: sqlx::Encode<'q, sqlx::Postgres> + sqlx::Type<sqlx::Postgres>,
+{
+    // The cause may show the value.
+    values.add(value).map_err(|_| {
+        Failure::refused(
+            tokenkeep_core::ErrorKind::Internal,
+            "a value cannot be encoded",
+        )
+    })
+}
