@@ -37,6 +37,8 @@ mod context;
 mod digest;
 mod environment;
 pub mod files;
+#[cfg(unix)]
+pub mod gate;
 mod harness;
 mod model;
 mod probe;
