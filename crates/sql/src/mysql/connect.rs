@@ -1,0 +1,134 @@
+//! Connections to a server, with the session settings that the statements count on.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
+use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tokenkeep_core::Result;
+
+use super::namespace::Namespace;
+use super::server::Family;
+use super::{failure, tls};
+use crate::failure::Outcome;
+use crate::options::ServerOptions;
+use crate::pool::Connector;
+
+/// Holds the statements of every number of records and ids, and those of the filters in use.
+const STATEMENTS: usize = 256;
+
+/// Makes connections to one server.
+pub(super) struct Sessions {
+    options: ServerOptions,
+    /// The database that a session begins in.
+    database: Option<Namespace>,
+    settings: String,
+}
+
+impl Sessions {
+    /// For the calls of a driver: in the namespace's database.
+    pub(super) fn for_calls(options: &ServerOptions, namespace: Namespace, family: Family) -> Self {
+        Self {
+            options: options.clone(),
+            database: Some(namespace),
+            settings: settings(options, Some(family)),
+        }
+    }
+
+    /// For the steps of the schema, which take as long as the data need: in no database, since there
+    /// may be none yet.
+    pub(super) fn for_schema(options: &ServerOptions) -> Result<Self> {
+        tls::check(options)?;
+        Ok(Self {
+            options: options.clone(),
+            database: None,
+            settings: settings(options, None),
+        })
+    }
+
+    /// Made anew for each connection, so that the password stays out of sqlx's hands in between.
+    fn connect_options(&self) -> MySqlConnectOptions {
+        let options = &self.options;
+        // Texts and data are bytes to the server, and instants integers: of what sqlx would set
+        // itself, in a round trip of its own, nothing is needed.
+        let connect = MySqlConnectOptions::new()
+            .username(&options.user)
+            .statement_cache_capacity(STATEMENTS)
+            .pipes_as_concat(false)
+            .no_engine_substitution(false)
+            .timezone(None)
+            .set_names(false)
+            .disable_statement_logging();
+        let connect = if tls::is_socket(&options.host) {
+            connect.socket(&options.host)
+        } else {
+            connect.host(&options.host).port(options.port)
+        };
+        let connect = match &options.password {
+            Some(password) => connect.password(password),
+            None => connect,
+        };
+        let connect = match &self.database {
+            Some(database) => connect.database(database.as_str()),
+            None => connect,
+        };
+        tls::apply(connect, options)
+    }
+}
+
+#[async_trait]
+impl Connector for Sessions {
+    type Connection = MySqlConnection;
+
+    async fn connect(&self) -> Outcome<MySqlConnection> {
+        let connect = self.connect_options();
+        let mut connection = connect.connect().await.map_err(failure::of_connecting)?;
+        sqlx::raw_sql(AssertSqlSafe(self.settings.as_str()))
+            .execute(&mut connection)
+            .await
+            .map_err(failure::of_connecting)?;
+        Ok(connection)
+    }
+
+    async fn reset(&self, connection: &mut MySqlConnection) -> Outcome<()> {
+        connection.ping().await.map_err(failure::of_statement)
+    }
+}
+
+/// One message with the settings of a session. Only numbers and constants stand in it.
+///
+/// The server's limits on a statement are set where it is known how they are called.
+fn settings(options: &ServerOptions, family: Option<Family>) -> String {
+    let longest = options.common.timeout;
+    let statement = options.statement_timeout.unwrap_or(longest).min(longest);
+    let limit = match family {
+        Some(Family::MariaDb) => {
+            format!("max_statement_time = {}, ", seconds_with_digits(statement))
+        }
+        Some(Family::MySql) => format!("max_execution_time = {}, ", milliseconds(statement)),
+        None => String::new(),
+    };
+    // A wait for a lock ends first, so that the answer is a plain refusal.
+    let lock = statement.mul_f64(0.75);
+    format!(
+        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', {limit}\
+         innodb_lock_wait_timeout = {}, autocommit = 1; \
+         SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
+        seconds(lock),
+    )
+}
+
+/// A setting in whole seconds; the least that there is means one.
+fn seconds(span: Duration) -> u64 {
+    span.as_secs().clamp(1, 1_000_000)
+}
+
+/// A setting in seconds with a fraction; zero would mean none.
+fn seconds_with_digits(span: Duration) -> f64 {
+    span.as_secs_f64().clamp(0.001, 1_000_000.0)
+}
+
+/// A setting in milliseconds; zero would mean none.
+fn milliseconds(span: Duration) -> u128 {
+    span.as_millis().clamp(1, 1_000_000_000)
+}
