@@ -1,7 +1,17 @@
 //! The backends that are compiled in: the one place with feature conditions.
 
+#[cfg(feature = "mysql")]
+mod mysql;
+#[cfg(feature = "postgres")]
+mod postgres;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod server;
 #[cfg(feature = "sled")]
 mod sled;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "sqlite"))]
+mod sql;
+#[cfg(feature = "sqlite")]
+mod sqlite;
 
 use std::sync::Arc;
 
@@ -11,8 +21,18 @@ use crate::{Clock, Limits, MemoryDriver, Result, StoreFactory, StoreUrl, TokenDr
 pub(crate) fn factories() -> Vec<(&'static str, Arc<dyn StoreFactory>)> {
     let factories: &[(&'static str, Arc<dyn StoreFactory>)] = &[
         ("memory", Arc::new(open_memory)),
+        #[cfg(feature = "mysql")]
+        ("mariadb", Arc::new(mysql::MysqlFactory)),
+        #[cfg(feature = "mysql")]
+        ("mysql", Arc::new(mysql::MysqlFactory)),
+        #[cfg(feature = "postgres")]
+        ("postgres", Arc::new(postgres::PostgresFactory)),
+        #[cfg(feature = "postgres")]
+        ("postgresql", Arc::new(postgres::PostgresFactory)),
         #[cfg(feature = "sled")]
         ("sled", Arc::new(sled::SledFactory::default())),
+        #[cfg(feature = "sqlite")]
+        ("sqlite", Arc::new(sqlite::SqliteFactory)),
     ];
     factories.to_vec()
 }

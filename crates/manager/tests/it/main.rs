@@ -21,6 +21,9 @@ mod rotate;
 #[cfg(feature = "sled")]
 #[cfg(test)]
 mod sled;
+#[cfg(feature = "sqlite")]
+#[cfg(test)]
+mod sqlite;
 #[cfg(test)]
 mod store_url;
 #[cfg(test)]
