@@ -7,6 +7,7 @@ use std::fmt;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use tokenkeep_core::{Error, ErrorKind, Result};
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -19,6 +20,9 @@ const BUFFER: usize = 16 * 1024;
 
 /// How many connections wait to be accepted.
 const BACKLOG: u32 = 1_024;
+
+/// How long a server may work on what had reached it before its connections were cut.
+const ENDING: Duration = Duration::from_secs(30);
 
 /// Where the server is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -41,6 +45,8 @@ pub struct Gate {
     behind: Arc<Behind>,
     address: SocketAddr,
     state: watch::Sender<State>,
+    /// How many connections the server has not ended yet.
+    at_server: Arc<watch::Sender<usize>>,
     door: Mutex<Door>,
 }
 
@@ -74,6 +80,7 @@ impl Gate {
             behind: Arc::new(behind),
             address: socket.local_addr().map_err(failed)?,
             state: watch::Sender::new(State::default()),
+            at_server: Arc::default(),
             door: Mutex::new(Door::Closed(Some(socket))),
         };
         gate.start()?;
@@ -101,6 +108,28 @@ impl Gate {
     /// whatever they carry. New ones are accepted.
     pub fn cut(&self) {
         self.state.send_modify(|state| state.generation += 1);
+    }
+
+    /// Waits until the server has ended all connections too, after [`stop`](Self::stop): what had
+    /// reached it before is done then, and nothing more comes.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` if it still holds one after half a minute.
+    ///
+    /// # Cancel safety
+    ///
+    /// Only waits.
+    pub async fn ended(&self) -> Result<()> {
+        let mut at_server = self.at_server.subscribe();
+        let none_left = at_server.wait_for(|count| *count == 0);
+        match tokio::time::timeout(ENDING, none_left).await {
+            Ok(_) => Ok(()),
+            Err(_) => Err(Error::new(
+                ErrorKind::Unavailable,
+                "the server does not end connections that were cut",
+            )),
+        }
     }
 
     /// Ends all connections and refuses new ones, as a server that is gone.
@@ -139,7 +168,12 @@ impl Gate {
             None => bind(self.address)?,
         };
         let listener = socket.listen(BACKLOG).map_err(failed)?;
-        let accepting = accept(listener, Arc::clone(&self.behind), self.state.subscribe());
+        let way = Way {
+            behind: Arc::clone(&self.behind),
+            state: self.state.subscribe(),
+            at_server: Arc::clone(&self.at_server),
+        };
+        let accepting = accept(listener, way);
         *door = Door::Open(tokio::spawn(accepting));
         Ok(())
     }
@@ -179,75 +213,110 @@ fn failed(error: std::io::Error) -> Error {
     Error::new(ErrorKind::Unavailable, "the gate's port").with_source(error)
 }
 
-async fn accept(listener: TcpListener, behind: Arc<Behind>, mut state: watch::Receiver<State>) {
+/// What a connection needs to know of its gate.
+#[derive(Clone)]
+struct Way {
+    behind: Arc<Behind>,
+    state: watch::Receiver<State>,
+    at_server: Arc<watch::Sender<usize>>,
+}
+
+async fn accept(listener: TcpListener, mut way: Way) {
     // An error of one connection is not one of the gate; without a listener there is none left.
     while let Ok((client, _)) = listener.accept().await {
         // Here and not in the task, which may begin only after all have been told to end.
-        let begun = state.borrow_and_update().generation;
-        tokio::spawn(connection(
-            client,
-            Arc::clone(&behind),
-            state.clone(),
-            begun,
-        ));
+        let begun = way.state.borrow_and_update().generation;
+        tokio::spawn(connection(client, way.clone(), begun));
     }
 }
 
 /// One connection, until it ends by itself or is ended.
-async fn connection(
-    mut client: TcpStream,
-    behind: Arc<Behind>,
-    mut state: watch::Receiver<State>,
-    begun: u64,
-) {
-    let passing = pass(&mut client, &behind, state.clone());
-    let cut = tokio::select! {
-        () = passing => false,
-        // An error: the gate is gone.
-        _ = state.wait_for(|state| state.generation != begun) => true,
-    };
-    if cut {
-        // Without it what was sent already would still arrive, and the end look like a polite one.
-        let _ = client.set_zero_linger();
-    }
-}
-
-/// Connects to the server and passes both directions on, until both have ended.
-async fn pass(client: &mut TcpStream, behind: &Behind, mut state: watch::Receiver<State>) {
-    if state.wait_for(|state| !state.frozen).await.is_err() {
-        return;
-    }
+async fn connection(client: TcpStream, mut way: Way, begun: u64) {
     // Small requests and answers: none waits for more to go with it.
     let _ = client.set_nodelay(true);
-    match behind {
-        Behind::Tcp { host, port } => {
-            if let Ok(server) = TcpStream::connect((host.as_str(), *port)).await {
-                let _ = server.set_nodelay(true);
-                let (from_server, to_server) = server.into_split();
-                both(client, from_server, to_server, state).await;
-            }
+    let mut state = way.state.clone();
+    let cut = async {
+        // An error: the gate is gone.
+        let _ = state.wait_for(|state| state.generation != begun).await;
+    };
+    tokio::pin!(cut);
+    let server = tokio::select! {
+        server = enter(&mut way) => server,
+        () = &mut cut => return reset(client),
+    };
+    let Some(server) = server else { return };
+    way.at_server.send_modify(|count| *count += 1);
+    let _at_server = AtServer(Arc::clone(&way.at_server));
+    match server {
+        Server::Tcp(server) => {
+            let (from, to) = server.into_split();
+            both(client, from, to, way.state, cut).await;
         }
-        Behind::Unix(path) => {
-            if let Ok(server) = UnixStream::connect(path).await {
-                let (from_server, to_server) = server.into_split();
-                both(client, from_server, to_server, state).await;
-            }
+        Server::Unix(server) => {
+            let (from, to) = server.into_split();
+            both(client, from, to, way.state, cut).await;
         }
     }
 }
 
+/// Ends the client's side so that it looks like no polite end, and what was sent does not arrive.
+fn reset(client: TcpStream) {
+    let _ = client.set_zero_linger();
+}
+
+enum Server {
+    Tcp(TcpStream),
+    Unix(UnixStream),
+}
+
+/// Counts a connection to the server until it is dropped.
+struct AtServer(Arc<watch::Sender<usize>>);
+
+impl Drop for AtServer {
+    fn drop(&mut self) {
+        self.0.send_modify(|count| *count -= 1);
+    }
+}
+
+/// Connects to the server, unless the gate is frozen; none if it cannot be reached.
+async fn enter(way: &mut Way) -> Option<Server> {
+    way.state.wait_for(|state| !state.frozen).await.ok()?;
+    match &*way.behind {
+        Behind::Tcp { host, port } => {
+            let server = TcpStream::connect((host.as_str(), *port)).await.ok()?;
+            let _ = server.set_nodelay(true);
+            Some(Server::Tcp(server))
+        }
+        Behind::Unix(path) => UnixStream::connect(path).await.ok().map(Server::Unix),
+    }
+}
+
+/// Passes both directions on, until both have ended or all is cut.
 async fn both(
-    client: &mut TcpStream,
-    from_server: impl AsyncRead + Unpin,
-    to_server: impl AsyncWrite + Unpin,
+    mut client: TcpStream,
+    mut from_server: impl AsyncRead + Unpin,
+    mut to_server: impl AsyncWrite + Unpin,
     state: watch::Receiver<State>,
+    cut: impl Future<Output = ()>,
 ) {
     let (from_client, to_client) = client.split();
-    // Who ends a connection by an error ends both directions of it.
-    let _ = tokio::try_join!(
-        one_way(from_client, to_server, state.clone()),
-        one_way(from_server, to_client, state),
-    );
+    let is_cut = tokio::select! {
+        // Who ends a connection by an error ends both directions of it.
+        _ = async {
+            tokio::try_join!(
+                one_way(from_client, &mut to_server, state.clone()),
+                one_way(&mut from_server, to_client, state),
+            )
+        } => false,
+        () = cut => true,
+    };
+    if is_cut {
+        reset(client);
+        // The server is at work still on what had reached it, and ends when that is done.
+        let _ = to_server.shutdown().await;
+        let mut rest = vec![0; BUFFER];
+        while from_server.read(&mut rest).await.is_ok_and(|read| read > 0) {}
+    }
 }
 
 /// Passes one direction on until its end. What was read before a freeze waits for the thaw.

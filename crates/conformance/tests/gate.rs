@@ -216,3 +216,33 @@ async fn a_unix_socket_may_be_behind() {
     let gate = Gate::open(Behind::Unix(path)).unwrap();
     answers(&mut connect(&gate).await, b"hello").await;
 }
+
+/// A server that is at work on something when its client is cut off, as databases are.
+#[tokio::test]
+async fn what_had_reached_the_server_is_waited_for() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let behind = Behind::Tcp {
+        host: "127.0.0.1".to_owned(),
+        port: listener.local_addr().unwrap().port(),
+    };
+    let gate = Gate::open(behind).unwrap();
+    gate.ended().await.unwrap();
+
+    let mut client = connect(&gate).await;
+    client.write_all(b"work").await.unwrap();
+    let (mut server, _) = listener.accept().await.unwrap();
+    let mut request = [0; 4];
+    server.read_exact(&mut request).await.unwrap();
+    gate.stop().await.unwrap();
+    let early = tokio::time::timeout(WATCHED, gate.ended()).await;
+    assert!(early.is_err(), "the server is at work");
+
+    assert_eq!(
+        server.read(&mut request).await.unwrap(),
+        0,
+        "nothing more comes"
+    );
+    drop(server);
+    let ended = tokio::time::timeout(BOUND, gate.ended()).await;
+    ended.unwrap().unwrap();
+}
