@@ -302,3 +302,6 @@ impl<B: Batch> Drop for Waiter<B> {
         self.shared.withdraw(self.ticket);
     }
 }
+
+#[cfg(test)]
+mod tests;

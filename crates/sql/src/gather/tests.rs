@@ -1,0 +1,339 @@
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use futures::FutureExt as _;
+use futures::future::join_all;
+use tokio::sync::Semaphore;
+use tokio::task::JoinHandle;
+
+use super::*;
+
+/// Answers each request with its double, each execution only once it is let through.
+#[derive(Default)]
+struct Doubles {
+    log: Mutex<Vec<Vec<u32>>>,
+    running: AtomicUsize,
+    most_running: AtomicUsize,
+}
+
+/// A batch with this request breaks the connection.
+const BREAKS: u32 = 1_000;
+/// A batch with this request is refused.
+const CORRUPT: u32 = 2_000;
+/// A batch with this request panics.
+const PANICS: u32 = 3_000;
+
+#[derive(Clone)]
+struct Gated {
+    doubles: Arc<Doubles>,
+    gate: Arc<Semaphore>,
+}
+
+#[async_trait]
+impl Batch for Gated {
+    type Request = u32;
+    type Answer = u32;
+
+    /// Requests with the same last digit are about the same token.
+    fn key(&self, request: &u32) -> Option<TokenId> {
+        let byte = u8::try_from(request % 10).unwrap();
+        (*request < 100).then(|| TokenId::from_bytes([byte; 32]))
+    }
+
+    fn weight(&self, request: &u32) -> usize {
+        if *request == 500 { MAX_BATCH_BYTES } else { 0 }
+    }
+
+    async fn execute(&self, requests: &[u32]) -> Outcome<Vec<u32>> {
+        let doubles = &self.doubles;
+        doubles.log.lock().unwrap().push(requests.to_vec());
+        let running = Running::begin(doubles);
+        self.gate.acquire().await.unwrap().forget();
+        drop(running);
+        assert!(!requests.contains(&PANICS), "as the test wants it");
+        if requests.contains(&BREAKS) {
+            return Err(Failure::lost("broke"));
+        }
+        if requests.contains(&CORRUPT) {
+            return Err(Failure::refused(ErrorKind::Corrupt, "corrupt"));
+        }
+        Ok(requests.iter().map(|request| request * 2).collect())
+    }
+}
+
+/// One execution, until it ends or is dropped.
+struct Running<'a>(&'a Doubles);
+
+impl<'a> Running<'a> {
+    fn begin(doubles: &'a Doubles) -> Self {
+        let running = doubles.running.fetch_add(1, Ordering::SeqCst) + 1;
+        doubles.most_running.fetch_max(running, Ordering::SeqCst);
+        Self(doubles)
+    }
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.running.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+struct Bench {
+    gather: Arc<Gather<Gated>>,
+    gated: Gated,
+}
+
+type Call = JoinHandle<Outcome<u32>>;
+
+impl Bench {
+    fn new(lanes: usize, requests: usize) -> Self {
+        Self::bounded(lanes, requests, Duration::from_secs(60))
+    }
+
+    fn bounded(lanes: usize, requests: usize, timeout: Duration) -> Self {
+        let gated = Gated {
+            doubles: Arc::default(),
+            gate: Arc::new(Semaphore::new(0)),
+        };
+        let bounds = Bounds {
+            lanes,
+            requests,
+            timeout,
+        };
+        Self {
+            gather: Arc::new(Gather::new(gated.clone(), bounds)),
+            gated,
+        }
+    }
+
+    /// Lets so many executions end.
+    fn let_through(&self, count: usize) {
+        self.gated.gate.add_permits(count);
+    }
+
+    fn log(&self) -> Vec<Vec<u32>> {
+        self.gated.doubles.log.lock().unwrap().clone()
+    }
+
+    /// Begins a call; it is being executed or waits once this returns.
+    async fn begin(&self, request: u32) -> Call {
+        let arrived = || self.log().len() + self.waiting();
+        let before = arrived();
+        let gather = Arc::clone(&self.gather);
+        let call = tokio::spawn(async move { gather.call(request).await });
+        until(|| arrived() > before).await;
+        call
+    }
+
+    /// One call that is being executed, and these that wait in this order.
+    async fn behind_one(&self, requests: &[u32]) -> (Call, Vec<Call>) {
+        let first = self.begin(100).await;
+        let mut others = Vec::new();
+        for request in requests {
+            others.push(self.begin(*request).await);
+        }
+        assert_eq!(self.waiting(), requests.len());
+        (first, others)
+    }
+
+    fn waiting(&self) -> usize {
+        self.gather.0.state().queue.len()
+    }
+
+    fn in_flight(&self) -> usize {
+        self.gather.0.state().in_flight
+    }
+}
+
+/// Lets other tasks run until the condition holds.
+async fn until(condition: impl Fn() -> bool) {
+    let began = Instant::now();
+    while !condition() {
+        assert!(began.elapsed() < Duration::from_secs(30), "it never came");
+        tokio::task::yield_now().await;
+    }
+}
+
+fn cause<T>(outcome: Outcome<T>) -> Cause {
+    outcome.err().unwrap().cause
+}
+
+#[test]
+fn a_lone_call_needs_no_task_and_no_runtime() {
+    let bench = Bench::new(1, 10);
+    bench.let_through(2);
+    for request in [7, 8] {
+        let answer = bench.gather.call(request).now_or_never().unwrap();
+        assert_eq!(answer.unwrap(), request * 2);
+    }
+    assert_eq!(bench.log(), [[7], [8]]);
+    assert_eq!(bench.in_flight(), 0);
+}
+
+#[tokio::test]
+async fn what_waits_goes_together_in_order_of_arrival() {
+    let bench = Bench::new(1, 4);
+    let (first, others) = bench.behind_one(&[1, 2, 3, 4, 5, 6]).await;
+    bench.let_through(3);
+    assert_eq!(first.await.unwrap().unwrap(), 200);
+    for (call, request) in others.into_iter().zip(1..) {
+        assert_eq!(call.await.unwrap().unwrap(), request * 2);
+    }
+    assert_eq!(bench.log(), [vec![100], vec![1, 2, 3, 4], vec![5, 6]]);
+    until(|| bench.in_flight() == 0).await;
+}
+
+#[tokio::test]
+async fn as_many_lone_calls_as_lanes_are_executed_at_once() {
+    let bench = Bench::new(2, 10);
+    let (first, second) = (bench.begin(1).await, bench.begin(2).await);
+    let third = bench.begin(3).await;
+    assert_eq!((bench.log().len(), bench.waiting()), (2, 1));
+    bench.let_through(3);
+    for call in [first, second, third] {
+        call.await.unwrap().unwrap();
+    }
+}
+
+#[tokio::test]
+async fn requests_about_one_token_stand_in_different_batches() {
+    let bench = Bench::new(1, 10);
+    let (_first, others) = bench.behind_one(&[1, 11, 2, 21]).await;
+    bench.let_through(4);
+    let answers = join_all(others).await;
+    let answers: Vec<_> = answers.into_iter().map(|a| a.unwrap().unwrap()).collect();
+    assert_eq!(answers, [2, 22, 4, 42]);
+    assert_eq!(bench.log(), [vec![100], vec![1, 2], vec![11], vec![21]]);
+}
+
+#[tokio::test]
+async fn a_batch_is_no_heavier_than_may_be() {
+    let bench = Bench::new(1, 10);
+    let (_first, others) = bench.behind_one(&[1, 500, 500]).await;
+    bench.let_through(4);
+    join_all(others).await;
+    assert_eq!(bench.log(), [vec![100], vec![1, 500], vec![500]]);
+}
+
+#[tokio::test]
+async fn a_call_that_is_dropped_while_it_waits_is_never_executed() {
+    let bench = Bench::new(1, 10);
+    let (first, mut others) = bench.behind_one(&[1, 2, 3]).await;
+    let dropped = others.remove(1);
+    dropped.abort();
+    assert!(dropped.await.unwrap_err().is_cancelled());
+    bench.let_through(2);
+    first.await.unwrap().unwrap();
+    join_all(others).await;
+    assert_eq!(bench.log(), [vec![100], vec![1, 3]]);
+}
+
+#[tokio::test]
+async fn a_call_out_of_time_tells_whether_it_was_executed() {
+    let bench = Bench::bounded(1, 1, Duration::from_millis(200));
+    let (first, mut others) = bench.behind_one(&[1]).await;
+    // The first is let go, and what waited is being executed: nobody knows how that will end.
+    bench.let_through(1);
+    first.await.unwrap().unwrap();
+    until(|| bench.log().len() == 2).await;
+    let waits = bench.begin(2).await;
+    assert_eq!(cause(others.remove(0).await.unwrap()), Cause::Lost);
+    let unavailable = Cause::Refused(ErrorKind::Unavailable);
+    assert_eq!(cause(waits.await.unwrap()), unavailable);
+    bench.let_through(10);
+    until(|| bench.in_flight() == 0).await;
+    assert_eq!(bench.log(), [vec![100], vec![1]]);
+}
+
+#[tokio::test]
+async fn a_lost_batch_is_lost_for_all_its_callers() {
+    let bench = Bench::new(1, 10);
+    let (_first, others) = bench.behind_one(&[1, BREAKS, 2]).await;
+    bench.let_through(2);
+    for call in others {
+        assert_eq!(cause(call.await.unwrap()), Cause::Lost);
+    }
+}
+
+#[tokio::test]
+async fn a_fault_of_one_request_is_not_its_neighbours() {
+    let bench = Bench::new(1, 10);
+    let (_first, others) = bench.behind_one(&[1, CORRUPT, 2]).await;
+    bench.let_through(5);
+    let answers: Vec<_> = join_all(others).await.into_iter().flatten().collect();
+    assert_eq!(answers[0].as_ref().unwrap(), &2);
+    let cause = answers[1].as_ref().unwrap_err().cause;
+    assert_eq!(cause, Cause::Refused(ErrorKind::Corrupt));
+    assert_eq!(answers[2].as_ref().unwrap(), &4);
+}
+
+#[tokio::test]
+async fn a_lone_call_that_is_dropped_hands_its_lane_on() {
+    let bench = Bench::new(1, 10);
+    let (first, mut others) = bench.behind_one(&[1]).await;
+    first.abort();
+    assert!(first.await.unwrap_err().is_cancelled());
+    until(|| bench.log().len() == 2).await;
+    bench.let_through(1);
+    assert_eq!(others.remove(0).await.unwrap().unwrap(), 2);
+    until(|| bench.in_flight() == 0).await;
+}
+
+#[tokio::test]
+async fn a_panic_leaves_nobody_waiting() {
+    let bench = Bench::new(1, 2);
+    let (first, others) = bench.behind_one(&[PANICS, 1, 2]).await;
+    bench.let_through(2);
+    first.await.unwrap().unwrap();
+    let causes: Vec<_> = join_all(others)
+        .await
+        .into_iter()
+        .flatten()
+        .map(cause)
+        .collect();
+    let unavailable = Cause::Refused(ErrorKind::Unavailable);
+    assert_eq!(causes, [Cause::Lost, Cause::Lost, unavailable]);
+    until(|| bench.in_flight() == 0).await;
+    bench.let_through(1);
+    assert_eq!(bench.gather.call(4).await.unwrap(), 8);
+}
+
+#[test]
+fn a_runtime_that_ends_leaves_nobody_waiting() {
+    let bench = Bench::new(1, 10);
+    let other = tokio::runtime::Runtime::new().unwrap();
+    let _first = other.block_on(bench.begin(100));
+    let here = tokio::runtime::Builder::new_current_thread();
+    let here = { here }.enable_time().build().unwrap();
+    let waits = here.block_on(bench.begin(1));
+    other.shutdown_timeout(Duration::from_secs(10));
+    let answer = here.block_on(waits).unwrap();
+    assert_eq!(cause(answer), Cause::Refused(ErrorKind::Unavailable));
+    assert_eq!(bench.in_flight(), 0);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 4)]
+async fn many_callers_get_each_their_own_answer() {
+    let bench = Bench::new(2, 16);
+    bench.let_through(100_000);
+    let callers = (0..64).map(|caller| {
+        let gather = Arc::clone(&bench.gather);
+        tokio::spawn(async move {
+            for round in 0..200 {
+                let request = 10_000 + caller * 200 + round;
+                let call = gather.call(request);
+                if round % 7 == 0 {
+                    // Dropped wherever it is by now.
+                    let _ = call.now_or_never();
+                } else {
+                    assert_eq!(call.await.unwrap(), request * 2);
+                }
+            }
+        })
+    });
+    for caller in join_all(callers).await {
+        caller.unwrap();
+    }
+    until(|| bench.in_flight() == 0).await;
+    assert_eq!(bench.waiting(), 0);
+    assert!(bench.gated.doubles.most_running.load(Ordering::SeqCst) <= 2);
+}
