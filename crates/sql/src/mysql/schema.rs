@@ -150,7 +150,21 @@ impl Schema for MySqlSchema {
         Ok(())
     }
 
+    /// Refuses a database in which something else stands.
     async fn drop_namespace(&mut self) -> Outcome<()> {
+        let foreign = "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.tables \
+             WHERE table_schema = ? AND table_name NOT IN ('tokens', 'store', 'migrations')";
+        let row = sqlx::query(foreign)
+            .bind(self.namespace.as_str())
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(failure::of_statement)?;
+        if row.integer(0).map_err(failure::of_row)? != 0 {
+            return Err(Failure::refused(
+                ErrorKind::Config,
+                "something else stands in the database; nothing was removed",
+            ));
+        }
         let text = format!("DROP DATABASE IF EXISTS {}", self.namespace.quoted());
         self.run(&text).await.map_err(failure::of_statement)
     }

@@ -1,0 +1,1 @@
+//! MySQL, proved on MariaDB, beyond what the conformance suite asks.
