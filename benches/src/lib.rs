@@ -7,10 +7,12 @@ mod figures;
 mod loops;
 mod machine;
 mod raw_sled;
+mod raw_sql;
 mod tokens;
 
 pub use figures::{Cell, median, ratio, table};
 pub use loops::{Work, callers, threads};
 pub use machine::{disk_bytes, resident_bytes};
 pub use raw_sled::RawSled;
+pub use raw_sql::{RawMysql, RawPostgres, RawResult, RawSql, RawSqlite};
 pub use tokens::Tokens;
