@@ -1,5 +1,6 @@
 //! Two stores with the same tokens on one server: one for the driver, one for the raw client.
 
+use std::any::Any;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
@@ -37,13 +38,8 @@ pub(crate) struct Stores {
     clock: Arc<ManualClock>,
     /// The number of the next token that neither store has.
     next: usize,
-    _place: Place,
-}
-
-/// Goes after the stores in it.
-enum Place {
-    Server { _server: Server },
-    Folder { _folder: TempDir },
+    /// The server or the folder; it goes after the stores in it.
+    _place: Box<dyn Any + Send + Sync>,
 }
 
 impl Stores {
@@ -78,7 +74,7 @@ impl Stores {
             .connect_with(connect)
             .await?;
         let raw = Arc::new(RawPostgres::new(pool, "raw"));
-        let place = Place::Server { _server: server };
+        let place = Box::new(server);
         Self::made(clock, size, ours, raw, place).await
     }
 
@@ -107,7 +103,7 @@ impl Stores {
             .connect_with(connect)
             .await?;
         let raw = Arc::new(RawMysql::new(pool));
-        let place = Place::Server { _server: server };
+        let place = Box::new(server);
         Self::made(clock, size, ours, raw, place).await
     }
 
@@ -121,8 +117,10 @@ impl Stores {
         let theirs = sqlite::open(&SqliteOptions::new(&file), clock_of(&clock)).await?;
         fill(&clock, size, &ours, &theirs).await?;
         drop(theirs);
-        let raw = RawSqlite::new(sqlite_pool(&file, 1).await?, sqlite_pool(&file, 4).await?);
-        let place = Place::Folder { _folder: folder };
+        let writer = sqlite_pool(&file, 1).await?;
+        let readers = sqlite_pool(&file, 4).await?;
+        let raw = RawSqlite::new(writer, readers);
+        let place = Box::new(folder);
         Self::made(clock, size, ours, Arc::new(raw), place).await
     }
 
@@ -131,7 +129,7 @@ impl Stores {
         size: usize,
         ours: SqlDriver,
         raw: Arc<dyn RawSql>,
-        place: Place,
+        place: Box<dyn Any + Send + Sync>,
     ) -> Fallible<Self> {
         let info = ours.check().await?;
         Ok(Self {
