@@ -12,6 +12,9 @@ mod schema;
 mod session;
 mod statements;
 
+#[cfg(test)]
+mod plans;
+
 use std::sync::Arc;
 
 use tokenkeep_core::{Clock, Result};

@@ -75,3 +75,33 @@ impl<'a> Conditions<'a> {
         text
     }
 }
+
+/// The conditions of filters for each anchor: alone, and with all else that narrows it.
+#[cfg(test)]
+pub(super) fn every() -> Vec<String> {
+    let value = Text::new("value", "v").ok();
+    let mut all = TokenFilter {
+        audit_id: value.clone(),
+        audit_chain_id: value.clone(),
+        issued_before: Some(tokenkeep_core::Timestamp::MAX),
+        ..TokenFilter::new()
+    };
+    let mut filters = Vec::new();
+    // From the last to the first, so that each leads while all after it narrow.
+    for anchor in Anchor::ALL.into_iter().rev() {
+        let mut alone = TokenFilter::new();
+        for filter in [&mut alone, &mut all] {
+            let field = match anchor {
+                Anchor::Trust => &mut filter.trust_id,
+                Anchor::User => &mut filter.user_id,
+                Anchor::Consumer => &mut filter.consumer_id,
+                Anchor::Tenant => &mut filter.tenant_id,
+                Anchor::Domain => &mut filter.domain_id,
+            };
+            field.clone_from(&value);
+        }
+        filters.extend([alone, all.clone()]);
+    }
+    let conditions = filters.iter().filter_map(Conditions::of);
+    conditions.map(|conditions| conditions.text()).collect()
+}

@@ -107,3 +107,19 @@ pub(super) const HAS_EXPIRED: &str =
 fn marks(count: usize, mark: &str) -> String {
     vec![mark; count].join(", ")
 }
+
+/// All of the above, in each size and for each anchor, for the test of their plans.
+#[cfg(test)]
+pub(super) fn every() -> Vec<String> {
+    let mut every = [PROOF, CHECK, REPLACE, STATE, SUCCEED, FLUSH, HAS_EXPIRED]
+        .map(str::to_owned)
+        .to_vec();
+    for size in SIZES {
+        every.extend([fetch(size), insert(size), revoke(size)]);
+    }
+    for conditions in super::filter::every() {
+        every.extend([list(&conditions), revoke_page(&conditions)]);
+    }
+    every.push(revoked());
+    every
+}

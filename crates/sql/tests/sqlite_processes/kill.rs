@@ -1,45 +1,27 @@
 //! A real `kill -9` amid 16 writers, over and over on one file.
 //!
-//! The test starts itself as a child, which writes to the file and says on its standard output what it
-//! begins and what was acknowledged. The parent kills it at some moment and looks at what is left.
+//! The child writes to the file and says on its standard output what it begins and what was
+//! acknowledged. The parent kills it at some moment and looks at what is left.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::env;
-use std::error::Error;
 use std::io::{BufRead as _, BufReader, Write as _};
 use std::path::Path;
-use std::process::{Command, ExitCode, Stdio};
+use std::process::Stdio;
 use std::sync::Arc;
 
-use libtest_mimic::{Arguments, Failed, Trial};
 use sqlx::{ConnectOptions as _, Row as _};
 use tokenkeep_core::{
-    ErrorKind, ManualClock, Rotation, Timestamp, TokenDriver as _, TokenDriverExt as _,
-    TokenFilter, TokenId, TokenRecord,
+    ErrorKind, Rotation, Timestamp, TokenDriver as _, TokenDriverExt as _, TokenFilter, TokenId,
+    TokenRecord,
 };
-use tokenkeep_sql::{SqlDriver, SqliteOptions, sqlite};
+use tokenkeep_sql::SqlDriver;
 
-/// File and round of a child: set in children alone.
-const CHILD: &str = "TOKENKEEP_SQLITE_KILL_CHILD";
+use crate::{Tried, child, open, runtime};
+
 const WRITERS: u8 = 16;
 const ROUNDS: u8 = 10;
 
-type Tried<T = ()> = Result<T, Box<dyn Error + Send + Sync>>;
-
-fn main() -> ExitCode {
-    if let Ok(job) = env::var(CHILD) {
-        if let Err(error) = child(&job) {
-            eprintln!("child: {error}");
-        }
-        return ExitCode::FAILURE;
-    }
-    let trial = Trial::test("sync_loses_nothing_acknowledged", || {
-        rounds().map_err(|error| Failed::from(error.to_string()))
-    });
-    libtest_mimic::run(&Arguments::from_args(), vec![trial]).exit_code()
-}
-
-fn rounds() -> Tried {
+pub(crate) fn rounds() -> Tried {
     let folder = tempfile::tempdir()?;
     let file = folder.path().join("killed.db");
     let mut model = Model::default();
@@ -131,8 +113,7 @@ fn perform(tokens: &mut BTreeMap<TokenId, bool>, operation: Operation) {
 }
 
 fn write_until_killed(file: &Path, round: u8, acknowledged: u64, model: &mut Model) -> Tried {
-    let mut child = Command::new(env::current_exe()?)
-        .env(CHILD, format!("{round} {}", file.display()))
+    let mut child = child("write", round, file)?
         .stdout(Stdio::piped())
         .spawn()?;
     let output = child.stdout.take().ok_or("the child has no output")?;
@@ -196,20 +177,17 @@ async fn is_whole(file: &Path) -> Tried {
     }
 }
 
-fn child(job: &str) -> Tried {
-    let (round, file) = job.split_once(' ').ok_or("no job")?;
-    let round = round.parse()?;
-    runtime()?.block_on(async {
-        let driver = Arc::new(open(Path::new(file)).await?);
-        let mut writers = tokio::task::JoinSet::new();
-        for writer in 0..WRITERS {
-            writers.spawn(write(Arc::clone(&driver), round, writer));
-        }
-        while let Some(ended) = writers.join_next().await {
-            ended??;
-        }
-        Ok(())
-    })
+/// Writes until it is killed; ends of its own only by an error.
+pub(crate) async fn write_for_ever(round: u8, file: &Path) -> Tried {
+    let driver = Arc::new(open(file).await?);
+    let mut writers = tokio::task::JoinSet::new();
+    for writer in 0..WRITERS {
+        writers.spawn(write(Arc::clone(&driver), round, writer));
+    }
+    while let Some(ended) = writers.join_next().await {
+        ended??;
+    }
+    Ok(())
 }
 
 async fn write(driver: Arc<SqlDriver>, round: u8, writer: u8) -> Tried {
@@ -253,19 +231,4 @@ fn user(writer: u8) -> String {
 fn record(id: TokenId, writer: u8) -> tokenkeep_core::Result<TokenRecord> {
     let record = TokenRecord::new(id, "audit", &user(writer), Timestamp::MIN, Timestamp::MAX)?;
     Ok(record.with_data(vec![writer; 300]))
-}
-
-async fn open(file: &Path) -> tokenkeep_core::Result<SqlDriver> {
-    let clock = Arc::new(ManualClock::new(Timestamp::MIN));
-    let mut options = SqliteOptions::new(file);
-    // Others may keep the disk busy.
-    options.common.timeout = std::time::Duration::from_secs(60);
-    sqlite::open(&options, clock).await
-}
-
-fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
 }
