@@ -46,6 +46,7 @@ mod random;
 mod report;
 mod runner;
 pub mod sqlite_locks;
+mod stories;
 mod suite;
 mod writers;
 

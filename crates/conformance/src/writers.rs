@@ -1,16 +1,16 @@
-//! Writers that go on while something happens to the store, and the stories of their tokens.
+//! Writers that go on while something happens to the store.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokenkeep_core::ErrorKind::{self, NotFound, Unavailable};
-use tokenkeep_core::{Result, Rotation, TokenRecord};
+use tokenkeep_core::{Result, TokenRecord};
 use tokio::sync::watch;
 use tokio::task::JoinSet;
 
-use crate::check::{Check, Failure, ensure, fails, step};
+use crate::check::{Check, Failure};
 use crate::context::Context;
-use crate::probe::{Driver, is_absent, is_active};
+use crate::probe::Driver;
+use crate::stories::{Answer, Story, Then};
 
 /// How long a number of writes may take.
 const BOUND: Duration = Duration::from_secs(60);
@@ -18,31 +18,10 @@ const BOUND: Duration = Duration::from_secs(60);
 /// How many tokens a writer makes at most: what is stored is looked through from every side.
 const MAX_TOKENS: usize = 200;
 
-/// What is known of a write.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Answer {
-    /// It returned `Ok`.
-    Acknowledged,
-    /// It failed with this kind.
-    Failed(ErrorKind),
-    /// It was under way when the store ended.
-    Unknown,
-}
-
-/// What was done with a token after it was created.
-#[derive(Clone, Debug)]
-enum Then {
-    Delete,
-    Rotate(Box<TokenRecord>),
-}
-
-/// One token, and what its writer was told.
-#[derive(Clone, Debug)]
-pub(crate) struct Story {
-    record: TokenRecord,
-    create: Answer,
-    then: Option<(Then, Answer)>,
-}
+/// How long an undeterred writer rests after a token, and after an error: long enough that it lasts
+/// while a backend is away.
+const REST: Duration = Duration::from_millis(1);
+const REST_AFTER_AN_ERROR: Duration = Duration::from_millis(50);
 
 #[derive(Debug, Default)]
 struct Log {
@@ -51,53 +30,71 @@ struct Log {
     ending: bool,
 }
 
+/// How many calls of all writers ended in which way.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counts {
+    acknowledged: usize,
+    failed: usize,
+}
+
 /// Tasks that write until their first error, or until they have made enough.
 pub(crate) struct Writers {
     log: Arc<Mutex<Log>>,
-    acknowledged: watch::Receiver<usize>,
+    counts: watch::Receiver<Counts>,
     tasks: JoinSet<()>,
 }
 
 impl Writers {
-    /// Starts so many, for users `NAME writer 0` and so on in tenant `NAME`. Each creates tokens, and deletes or rotates two in three of them.
+    /// Starts so many, for users `NAME writer 0` and so on in tenant `NAME`. Each creates tokens,
+    /// deletes or rotates two in three of them, and ends with its first error.
     pub(crate) fn start(ctx: &Context, name: &str, count: usize) -> Self {
+        Self::begin(ctx, name, count, false)
+    }
+
+    /// As [`start`](Self::start), but after an error each goes on with its next token.
+    pub(crate) fn undeterred(ctx: &Context, name: &str, count: usize) -> Self {
+        Self::begin(ctx, name, count, true)
+    }
+
+    fn begin(ctx: &Context, name: &str, count: usize, undeterred: bool) -> Self {
         let log = Arc::default();
-        let (sender, acknowledged) = watch::channel(0);
+        let (sender, counts) = watch::channel(Counts::default());
         let sender = Arc::new(sender);
         let mut tasks = JoinSet::new();
         for number in 0..count {
             let writer = Writer {
                 driver: ctx.driver(),
                 log: Arc::clone(&log),
-                acknowledged: Arc::clone(&sender),
+                counts: Arc::clone(&sender),
             };
             let mint = ctx.minter(&format!("{name} writer {number}"), name);
-            tasks.spawn(async move {
-                for round in 0..MAX_TOKENS {
-                    let (Ok(record), Ok(successor)) = (mint(), mint()) else {
-                        break;
-                    };
-                    if !writer.write(round, record, successor).await {
-                        break;
-                    }
-                }
-            });
+            tasks.spawn(writer.go_on(mint, undeterred));
         }
-        Self {
-            log,
-            acknowledged,
-            tasks,
-        }
+        Self { log, counts, tasks }
     }
 
     /// Waits until so many writes were acknowledged.
     pub(crate) async fn acknowledged(&mut self, writes: usize) -> Check {
-        let enough = self.acknowledged.wait_for(|count| *count >= writes);
-        match tokio::time::timeout(BOUND, enough).await {
+        self.count(|counts| counts.acknowledged >= writes).await
+    }
+
+    /// Waits until so many more were acknowledged than are by now.
+    pub(crate) async fn acknowledged_more(&mut self, writes: usize) -> Check {
+        let by_now = self.counts.borrow().acknowledged;
+        self.acknowledged(by_now + writes).await
+    }
+
+    /// Waits until so many writes have failed.
+    pub(crate) async fn failed(&mut self, writes: usize) -> Check {
+        self.count(|counts| counts.failed >= writes).await
+    }
+
+    async fn count(&mut self, enough: impl Fn(&Counts) -> bool) -> Check {
+        match tokio::time::timeout(BOUND, self.counts.wait_for(enough)).await {
             Ok(Ok(_)) => Ok(()),
-            Ok(Err(_)) => Err(Failure::new("every writer met an error before its time")),
+            Ok(Err(_)) => Err(Failure::new("every writer ended before its time")),
             Err(_) => Err(Failure::new(format!(
-                "{writes} writes took longer than {BOUND:?}"
+                "what the writers should have been told took longer than {BOUND:?}"
             ))),
         }
     }
@@ -129,10 +126,25 @@ fn lock(log: &Mutex<Log>) -> MutexGuard<'_, Log> {
 struct Writer {
     driver: Driver,
     log: Arc<Mutex<Log>>,
-    acknowledged: Arc<watch::Sender<usize>>,
+    counts: Arc<watch::Sender<Counts>>,
 }
 
 impl Writer {
+    async fn go_on(self, mint: impl Fn() -> Check<TokenRecord>, undeterred: bool) {
+        for round in 0..MAX_TOKENS {
+            let (Ok(record), Ok(successor)) = (mint(), mint()) else {
+                return;
+            };
+            let went_well = self.write(round, record, successor).await;
+            match (undeterred, went_well) {
+                (true, true) => tokio::time::sleep(REST).await,
+                (true, false) => tokio::time::sleep(REST_AFTER_AN_ERROR).await,
+                (false, true) => {}
+                (false, false) => return,
+            }
+        }
+    }
+
     /// One token's story; false after an error.
     async fn write(&self, round: usize, record: TokenRecord, successor: TokenRecord) -> bool {
         let then = match round % 3 {
@@ -199,102 +211,13 @@ impl Writer {
             }
         }
         drop(log);
-        if is_ok {
-            self.acknowledged.send_modify(|count| *count += 1);
-        }
+        self.counts.send_modify(|counts| {
+            if is_ok {
+                counts.acknowledged += 1;
+            } else {
+                counts.failed += 1;
+            }
+        });
         go_on
     }
-}
-
-/// Whether a write was made, as far as its answer tells.
-const fn applied(answer: Answer) -> Option<bool> {
-    match answer {
-        Answer::Acknowledged => Some(true),
-        Answer::Failed(Unavailable) => Some(false),
-        Answer::Failed(_) | Answer::Unknown => None,
-    }
-}
-
-/// The store keeps to every story: what was acknowledged is there, what was surely not applied is
-/// not, and all else is there wholly or not at all.
-#[track_caller]
-pub(crate) fn hold(driver: &Driver, stories: &[Story]) -> impl Future<Output = Check> {
-    step("hold", async move {
-        for story in stories {
-            holds(driver, story).await.map_err(|failure| {
-                let Story {
-                    record,
-                    create,
-                    then,
-                } = story;
-                let then = then.as_ref().map(|(then, answer)| match then {
-                    Then::Delete => ("delete", answer),
-                    Then::Rotate(_) => ("rotate", answer),
-                });
-                let what = format!(
-                    "token {}, create {create:?}, then {then:?}: {failure}",
-                    record.id
-                );
-                Failure::new(what)
-            })?;
-        }
-        Ok(())
-    })
-}
-
-async fn holds(driver: &Driver, story: &Story) -> Check {
-    let record = &story.record;
-    match &story.then {
-        None => is(driver, record, applied(story.create)).await.map(drop),
-        Some((Then::Delete, answer)) => {
-            let active = applied(*answer).map(|revoked| !revoked);
-            let active = is(driver, record, active).await?;
-            let again = driver.create(record.clone()).await;
-            ensure(
-                again.is_err() || active,
-                "the id of a deleted token was free",
-            )
-        }
-        Some((Then::Rotate(successor), answer)) => {
-            rotation_holds(driver, record, successor, applied(*answer)).await
-        }
-    }
-}
-
-/// A revoked old token has its successor; beside an active one there is at most a successor that
-/// nobody was given.
-async fn rotation_holds(
-    driver: &Driver,
-    old: &TokenRecord,
-    successor: &TokenRecord,
-    rotated: Option<bool>,
-) -> Check {
-    let old_active = is(driver, old, rotated.map(|rotated| !rotated)).await?;
-    let successor_active = is(driver, successor, rotated).await?;
-    if old_active {
-        return Ok(());
-    }
-    ensure(successor_active, "a rotated token has no successor")?;
-    let again = driver.rotate(&old.id, successor.clone()).await?;
-    let used =
-        matches!(again, Rotation::AlreadyUsed { successor: Some(id), .. } if id == successor.id);
-    ensure(used, format!("rotate of a rotated token: {again:?}"))
-}
-
-/// The token is active or absent, in every index alike, and as it should be if that is known.
-/// Gives whether it is active.
-async fn is(driver: &Driver, record: &TokenRecord, active: Option<bool>) -> Check<bool> {
-    let found = driver.get(&record.id).await;
-    let found_active = found.is_ok();
-    if let Some(active) = active {
-        let what = format!("active is {found_active}, should be {active}");
-        ensure(found_active == active, what)?;
-    }
-    if found_active {
-        is_active(driver, record).await?;
-    } else {
-        fails(found, NotFound, "get")?;
-        is_absent(driver, record).await?;
-    }
-    Ok(found_active)
 }

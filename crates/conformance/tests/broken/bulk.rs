@@ -28,7 +28,7 @@ pub(crate) fn faults() -> Vec<Trial> {
             "concurrency::concurrent_bulk_revokes_share_out_the_tokens",
         ),
         found_by::<BulkClaimsWhatItSaw>("concurrency::random_bulk_calls_have_an_order"),
-        found_by::<BulkStopsAtAPage>("contract::ten_thousand_tokens_of_one_user"),
+        found_by::<BulkStopsAtAPage>("contract::fifty_thousand_tokens_of_one_user"),
     ]
 }
 

@@ -27,6 +27,8 @@ pub(crate) fn faults() -> Vec<Trial> {
         found_by::<FlushCountsWhatItSaw>(
             "concurrency::concurrent_flushes_remove_each_expired_token_once",
         ),
+        found_by::<FlushCountsWhatItSaw>("concurrency::ten_nodes_flush_beside_load"),
+        found_by::<FlushRemovesTheRevoked>("concurrency::ten_nodes_flush_beside_load"),
     ]
 }
 

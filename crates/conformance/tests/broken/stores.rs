@@ -1,11 +1,14 @@
 //! Faults of the store as a whole: handles, namespaces, and what leaks.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use async_trait::async_trait;
 use libtest_mimic::Trial;
 use tokenkeep_conformance::{Owned, from_fn};
-use tokenkeep_core::{Clock, Error, MemoryDriver, Result, TokenDriver, TokenId, TokenRecord};
+use tokenkeep_core::{
+    Clock, Error, ErrorKind, MemoryDriver, Result, TokenDriver, TokenId, TokenRecord,
+};
 
 use crate::fault::{Broken, Fault, Sound};
 use crate::notes::Notes;
@@ -44,6 +47,9 @@ pub(crate) fn faults() -> Vec<Trial> {
                 })
             },
         ),
+        found_by::<ConnectionsRunOut>(
+            "concurrency::three_hundred_mixed_calls_at_once_answer_rightly",
+        ),
         found_by::<ErrorsShowTheRecord>("contract::errors_hold_neither_secret_nor_data"),
         found_by::<DebugShowsTheRecords>(
             "contract::debug_of_a_driver_holds_neither_secret_nor_data",
@@ -64,6 +70,28 @@ impl Fault for CachesReads {
         let found = sound.driver.get(id).await?;
         self.0.keep(&found);
         Ok(found)
+    }
+}
+
+/// Refuses a call for which it has no connection, where it should let it wait.
+#[derive(Debug, Default)]
+struct ConnectionsRunOut(AtomicUsize);
+
+#[async_trait]
+impl Fault for ConnectionsRunOut {
+    async fn get(&self, sound: &Sound, id: &TokenId) -> Result<TokenRecord> {
+        let taken = self.0.fetch_add(1, Ordering::SeqCst);
+        // The time that an answer takes.
+        for _ in 0..50 {
+            tokio::task::yield_now().await;
+        }
+        let answer = if taken < 8 {
+            sound.driver.get(id).await
+        } else {
+            Err(Error::new(ErrorKind::Unavailable, "too many connections"))
+        };
+        self.0.fetch_sub(1, Ordering::SeqCst);
+        answer
     }
 }
 

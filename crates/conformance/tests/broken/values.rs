@@ -5,7 +5,8 @@ use std::time::Duration;
 use async_trait::async_trait;
 use libtest_mimic::Trial;
 use tokenkeep_core::{
-    Page, PageRequest, Result, Text, Timestamp, TokenDriver, TokenFilter, TokenId, TokenRecord,
+    Page, PageRequest, Result, RevokedToken, Text, Timestamp, TokenDriver, TokenFilter, TokenId,
+    TokenRecord,
 };
 
 use crate::fault::{Fault, Sound};
@@ -21,6 +22,10 @@ pub(crate) fn faults() -> Vec<Trial> {
         found_by::<TrailingSpaceIsIgnored>("contract::trailing_and_leading_spaces_count"),
         found_by::<TrailingSpaceIsIgnored>("contract::random_calls_answer_as_the_reference_does"),
         found_by::<DataAreText>("contract::binary_data_come_back"),
+        found_by::<DataAreCutAt65535>(
+            "contract::data_at_the_limit_come_back_from_a_batch_and_a_page",
+        ),
+        found_by::<RevocationsAreToTheMillisecond>("contract::instants_of_every_age_come_back"),
         found_by::<ChainIsLost>("contract::create_then_get"),
     ]
 }
@@ -232,5 +237,39 @@ impl Fault for ChainIsLost {
             ..record
         };
         sound.driver.create(record).await
+    }
+}
+
+/// A column that is a byte too short, written to by the batch.
+#[derive(Debug, Default)]
+struct DataAreCutAt65535;
+
+#[async_trait]
+impl Fault for DataAreCutAt65535 {
+    async fn create_many(
+        &self,
+        sound: &Sound,
+        mut records: Vec<TokenRecord>,
+    ) -> Result<Vec<Result<()>>> {
+        for record in &mut records {
+            record.data.truncate(65_535);
+        }
+        sound.driver.create_many(records).await
+    }
+}
+
+/// A type that is less fine in the feed than elsewhere.
+#[derive(Debug, Default)]
+struct RevocationsAreToTheMillisecond;
+
+#[async_trait]
+impl Fault for RevocationsAreToTheMillisecond {
+    async fn list_revoked(&self, sound: &Sound, page: &PageRequest) -> Result<Page<RevokedToken>> {
+        let mut page = sound.driver.list_revoked(page).await?;
+        for item in &mut page.items {
+            let finer = item.revoked_at.as_micros().unsigned_abs() % 1_000;
+            item.revoked_at = item.revoked_at.saturating_sub(Duration::from_micros(finer));
+        }
+        Ok(page)
     }
 }

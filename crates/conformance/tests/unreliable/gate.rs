@@ -21,6 +21,7 @@ pub(crate) enum State {
     Working,
     Frozen,
     Stopped,
+    ReadOnly,
 }
 
 /// How a driver treats its backend wrongly. `None` treats it rightly.
@@ -45,6 +46,12 @@ pub(crate) enum Fault {
     LosesDroppedConnections,
     /// Starts with nothing after it was gone.
     StartsEmpty,
+    /// Writes where nothing may be written.
+    WritesAllTheSame,
+    /// Says of a write that was refused that it may have been applied.
+    CannotTellWrites,
+    /// Takes a backend that refuses to write for one that is gone.
+    RefusesReads,
 }
 
 /// A driver whose calls pass only while the backend works.
@@ -126,10 +133,23 @@ impl Gated {
             Fault::GivesUpForGood => self.given_up.store(true, Ordering::SeqCst),
             _ => {}
         }
-        if state == State::Stopped {
-            return Err(unavailable());
+        match state {
+            State::Stopped => Err(unavailable()),
+            State::ReadOnly => self.read_only(is_read),
+            _ => self.wait_for_a_thaw().await,
         }
-        self.wait_for_a_thaw().await
+    }
+
+    fn read_only(&self, is_read: bool) -> Result<()> {
+        match self.fault {
+            Fault::WritesAllTheSame => Ok(()),
+            Fault::CannotTellWrites if !is_read => {
+                Err(Error::new(ErrorKind::Indeterminate, "cannot tell"))
+            }
+            Fault::RefusesReads => Err(unavailable()),
+            _ if is_read => Ok(()),
+            _ => Err(unavailable()),
+        }
     }
 
     async fn wait_for_a_thaw(&self) -> Result<()> {

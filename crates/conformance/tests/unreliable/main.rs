@@ -134,6 +134,67 @@ fn starting_empty_is_caught() {
 }
 
 #[test]
+fn losing_what_writers_had_written_before_a_restart_is_caught() {
+    let case = "writers_go_on_over_restarts";
+    fails(Servers(Fault::StartsEmpty), case, "Acknowledged");
+}
+
+#[test]
+fn taking_an_absent_backend_for_an_absent_token_is_caught_by_writers_that_go_on() {
+    let case = "writers_go_on_over_restarts";
+    let says = "a writer was told Failed(NotFound)";
+    fails(Servers(Fault::AnswersNotFound), case, says);
+}
+
+#[test]
+fn giving_up_for_good_is_caught_by_writers_that_go_on() {
+    let case = "writers_go_on_over_restarts";
+    fails(
+        Servers(Fault::GivesUpForGood),
+        case,
+        "the driver does not use it",
+    );
+}
+
+#[test]
+fn writing_to_a_read_only_backend_is_caught() {
+    let case = "a_read_only_backend_refuses_every_write";
+    fails(Servers(Fault::WritesAllTheSame), case, "create succeeded");
+}
+
+#[test]
+fn not_telling_that_a_write_was_refused_is_caught() {
+    let case = "a_read_only_backend_refuses_every_write";
+    let says = "create answered Indeterminate";
+    fails(Servers(Fault::CannotTellWrites), case, says);
+}
+
+#[test]
+fn refusing_reads_of_a_read_only_backend_is_caught() {
+    let case = "a_read_only_backend_answers_every_read";
+    let says = "get answered Unavailable";
+    fails(Servers(Fault::RefusesReads), case, says);
+}
+
+#[test]
+fn giving_up_a_read_only_backend_for_good_is_caught() {
+    let backend = || Servers(Fault::GivesUpForGood);
+    let case = "a_read_only_backend_answers_every_read";
+    fails(backend(), case, "answered Unavailable");
+    let case = "a_writable_backend_is_used_again";
+    fails(backend(), case, "afterwards create answered Unavailable");
+}
+
+#[test]
+fn applying_what_a_read_only_backend_refused_is_caught() {
+    let backend = || Servers(Fault::AppliesAfterUnavailable);
+    let says = "create answered Unavailable, but the token is there";
+    fails(backend(), "a_writable_backend_is_as_the_errors_said", says);
+    let case = "writers_over_a_read_only_spell_were_told_the_truth";
+    fails(backend(), case, "Failed(Unavailable)");
+}
+
+#[test]
 fn a_disk_that_keeps_everything_passes_the_level_durability() {
     passes(Disk(Loss::Nothing), "durability::");
 }

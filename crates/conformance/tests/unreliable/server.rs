@@ -63,6 +63,10 @@ impl Store for Server {
         self.go(State::Working)
     }
 
+    async fn read_only(&self, on: bool) -> Result<()> {
+        self.go(if on { State::ReadOnly } else { State::Working })
+    }
+
     fn call_timeout(&self) -> Duration {
         CALL_TIMEOUT
     }

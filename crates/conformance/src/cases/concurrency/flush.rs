@@ -18,6 +18,7 @@ use crate::context::{Context, LIFETIME, TICK};
 cases! { Concurrency:
     concurrent_flushes_remove_each_expired_token_once [R13],
     flush_beside_load_leaves_the_unexpired [R13],
+    ten_nodes_flush_beside_load [R4 R13],
     ids_created_anew_beside_a_flush_are_kept [R2 R13],
     tokens_extended_beside_a_flush_are_kept [R11 R13],
 }
@@ -74,21 +75,43 @@ async fn concurrent_flushes_remove_each_expired_token_once(ctx: Context) -> Chec
 /// Beside the flushes everything else goes on as if they were not there, and what has not expired
 /// is kept: active tokens, and revoked ones, which hold their ids and stand in the feed.
 async fn flush_beside_load_leaves_the_unexpired(ctx: Context) -> Check {
+    let nodes = vec![ctx.driver(); 3];
+    flush_beside_load(&ctx, &nodes).await
+}
+
+/// Each node has a handle of its own, and knows nothing of what the others remove.
+async fn ten_nodes_flush_beside_load(ctx: Context) -> Check {
+    let mut nodes = Vec::new();
+    for _ in 0..10 {
+        nodes.push(ctx.store.second_handle().await?);
+    }
+    flush_beside_load(&ctx, &nodes).await
+}
+
+async fn flush_beside_load(ctx: &Context, nodes: &[Arc<dyn TokenDriver>]) -> Check {
     const EXPIRED: usize = 400;
-    store(&ctx, "ada", EXPIRED).await?;
+    store(ctx, "ada", EXPIRED).await?;
     ctx.advance(LIFETIME - TICK);
-    let active = store(&ctx, "ada", 60).await?;
-    let revoked = store(&ctx, "ada", 60).await?;
+    let active = store(ctx, "ada", 60).await?;
+    let revoked = store(ctx, "ada", 60).await?;
     for token in &revoked {
         ctx.driver().delete(&token.id).await?;
     }
     ctx.advance(TICK);
-    let flushes = [2, 5, 10].map(|limit| tokio::spawn(flush(ctx.driver(), limit)));
+    let flushes: Vec<_> = nodes
+        .iter()
+        .zip([2, 5, 10].into_iter().cycle())
+        .map(|(node, limit)| tokio::spawn(flush(Arc::clone(node), limit)))
+        .collect();
     let mut load = Vec::new();
     for number in 0..4 {
         let records: Check<Vec<_>> = (0..40).map(|_| ctx.record("grace")).collect();
         let active = active.iter().skip(number * 15).take(15).cloned().collect();
-        load.push(live(ctx.driver(), records?, active));
+        load.push(live(
+            Arc::clone(&nodes[number % nodes.len()]),
+            records?,
+            active,
+        ));
     }
     all_at_once(load).await?;
     let mut removed = 0;

@@ -2,6 +2,7 @@
 
 mod at_once;
 mod bulk;
+mod crowd;
 mod cut;
 mod dropped;
 mod feed;
@@ -28,4 +29,5 @@ pub(crate) const FILES: &[&[Case]] = &[
     dropped::CASES,
     histories::CASES,
     turns::CASES,
+    crowd::CASES,
 ];

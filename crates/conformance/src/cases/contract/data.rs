@@ -2,22 +2,24 @@
 //! microsecond.
 
 use tokenkeep_core::ErrorKind::InvalidInput;
-use tokenkeep_core::{Limits, Replacement, Timestamp, TokenRecord};
+use tokenkeep_core::{Anchor, Limits, Replacement, Rotation, Timestamp, TokenRecord};
 
 use crate::case::cases;
 use crate::check::{Check, ensure, fails, same};
 use crate::context::{Context, LIFETIME, TICK};
-use crate::probe::{is_absent, is_active};
+use crate::probe::{by, feed_after, ids, is_absent, is_active, listed_in_pages};
 
 cases! { Contract:
     empty_data_come_back [R5],
     binary_data_come_back [R5],
     data_that_look_like_markup_come_back [R5],
     data_at_the_limit_come_back [R5 R11 R12],
+    data_at_the_limit_come_back_from_a_batch_and_a_page [R9 R14],
     data_beyond_the_limit_are_refused_by_create [R2],
     data_beyond_the_limit_are_refused_by_replace [R11],
     instants_come_back_to_the_microsecond [R5],
     the_earliest_and_latest_instants_come_back [R5],
+    instants_of_every_age_come_back [R1 R5 R10 R12],
     a_token_may_never_expire [R1 R13],
     issued_at_is_only_a_value [R5 R8],
 }
@@ -91,6 +93,27 @@ async fn data_at_the_limit_come_back(ctx: Context) -> Check {
     is_active(&ctx.driver(), &successor).await
 }
 
+/// Megabytes in one call, and in one page.
+async fn data_at_the_limit_come_back_from_a_batch_and_a_page(ctx: Context) -> Check {
+    let data = noise(Limits::default().max_data_len);
+    let mut batch = Vec::new();
+    for _ in 0..40 {
+        batch.push(ctx.record("ada")?.with_data(data.clone()));
+    }
+    for answer in ctx.driver().create_many(batch.clone()).await? {
+        answer?;
+    }
+    let found = listed_in_pages(&ctx.driver(), &by(Anchor::User, "ada")?, 1_000).await?;
+    same(&ids(&found), &ids(&batch), "what is listed")?;
+    let whole = found.iter().all(|record| record.data == data);
+    ensure(whole, "listed data differ")?;
+    for record in &batch {
+        let found = ctx.driver().get(&record.id).await?;
+        ensure(found.data == data, "the data of one of a batch differ")?;
+    }
+    Ok(())
+}
+
 async fn data_beyond_the_limit_are_refused_by_create(ctx: Context) -> Check {
     let most = Limits::default().max_data_len;
     for length in [most + 1, most * 4] {
@@ -147,6 +170,48 @@ async fn the_earliest_and_latest_instants_come_back(ctx: Context) -> Check {
     record.expires_at = Timestamp::MIN;
     ctx.driver().create(record.clone()).await?;
     is_absent(&ctx.driver(), &record).await
+}
+
+/// Where counters, calendars and clocks of other kinds end or jump: what is issued, revoked and
+/// about to expire there is so to the microsecond.
+async fn instants_of_every_age_come_back(ctx: Context) -> Check {
+    let mut revoked = Vec::new();
+    for at in [
+        Timestamp::MIN,
+        Timestamp::MIN.saturating_add(TICK),
+        "1999-12-31T23:59:59.999999Z".parse()?,
+        "2016-12-31T23:59:59.999999Z".parse()?,
+        "2030-03-31T01:30:00.000001Z".parse()?,
+        "2038-01-19T03:14:08.000001Z".parse()?,
+        "2106-02-07T06:28:16.000001Z".parse()?,
+        "2262-04-11T23:47:16.854776Z".parse()?,
+        Timestamp::MAX.saturating_sub(TICK),
+    ] {
+        ctx.clock.set(at);
+        let mut soon = ctx.record("ada")?;
+        soon.expires_at = at.saturating_add(TICK);
+        comes_back(&ctx, &soon).await?;
+        ctx.advance(TICK);
+        is_absent(&ctx.driver(), &soon).await?;
+        ctx.clock.set(at);
+        let mut record = ctx.record("ada")?;
+        record.expires_at = Timestamp::MAX;
+        comes_back(&ctx, &record).await?;
+        ctx.driver().delete(&record.id).await?;
+        let used = Rotation::AlreadyUsed {
+            at,
+            successor: None,
+        };
+        let answer = ctx.driver().rotate(&record.id, ctx.record("ada")?).await?;
+        same(&answer, &used, "rotate of a revoked token")?;
+        revoked.push((record.id, at, record.expires_at));
+    }
+    let (feed, _) = feed_after(&ctx.driver(), None, 1_000).await?;
+    let feed: Vec<_> = feed
+        .iter()
+        .map(|item| (item.id, item.revoked_at, item.expires_at))
+        .collect();
+    same(&feed, &revoked, "the feed")
 }
 
 /// A lifetime of thousands of years overflows nothing on the way.

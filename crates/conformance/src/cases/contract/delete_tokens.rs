@@ -27,7 +27,7 @@ cases! { Contract:
     delete_tokens_fills_the_feed [R8 R10],
     delete_tokens_leaves_the_user_free_for_new_ones [R8],
     delete_tokens_is_final [R7 R8],
-    ten_thousand_tokens_of_one_user [R8 R9 R10],
+    fifty_thousand_tokens_of_one_user [R8 R9 R10],
 }
 
 async fn delete_tokens_by_user(ctx: Context) -> Check {
@@ -265,10 +265,10 @@ async fn delete_tokens_is_final(ctx: Context) -> Check {
 }
 
 /// What one user holds is listed in pages, revoked in one call and shown by the feed, all of it.
-async fn ten_thousand_tokens_of_one_user(ctx: Context) -> Check {
+async fn fifty_thousand_tokens_of_one_user(ctx: Context) -> Check {
     let driver = ctx.driver();
     let mut wanted = BTreeSet::new();
-    for _ in 0..10 {
+    for _ in 0..50 {
         let batch = (0..1_000)
             .map(|_| ctx.record("ada"))
             .collect::<Check<Vec<_>>>()?;
@@ -281,7 +281,7 @@ async fn ten_thousand_tokens_of_one_user(ctx: Context) -> Check {
     let filter = by(Anchor::User, "ada")?;
     same(
         &listed(&driver, &filter).await?.len(),
-        &10_000,
+        &50_000,
         "how many are listed",
     )?;
 

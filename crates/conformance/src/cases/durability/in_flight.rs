@@ -6,7 +6,8 @@ use crate::case::cases;
 use crate::check::{Check, same};
 use crate::context::Context;
 use crate::probe::{by, ids, is_absent, listed_in_pages};
-use crate::writers::{Writers, hold};
+use crate::stories::hold;
+use crate::writers::Writers;
 
 cases! { Durability:
     a_kill_beside_one_writer_loses_nothing_acknowledged [R15 R17],

@@ -67,7 +67,7 @@ impl Call {
         }
     }
 
-    const fn is_read(&self) -> bool {
+    pub(super) const fn is_read(&self) -> bool {
         matches!(
             self,
             Self::Get(_) | Self::List(_) | Self::ListRevoked | Self::Check

@@ -9,7 +9,8 @@ use crate::case::cases;
 use crate::check::Check;
 use crate::context::Context;
 use crate::probe::is_active;
-use crate::writers::{Writers, hold};
+use crate::stories::hold;
+use crate::writers::Writers;
 
 cases! { Faults:
     a_frozen_backend_bounds_every_call [R16],

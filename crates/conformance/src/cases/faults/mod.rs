@@ -1,7 +1,8 @@
-//! Level faults: the backend does not answer, and comes back.
+//! Level faults: the backend does not answer or takes no writes, and comes back.
 
 mod calls;
 mod frozen;
+mod read_only;
 mod recovery;
 mod stopped;
 
@@ -12,7 +13,7 @@ use crate::check::{Check, Failure, chain};
 use crate::context::Context;
 
 /// The lists of this level's files.
-pub(crate) const FILES: &[&[Case]] = &[frozen::CASES, stopped::CASES];
+pub(crate) const FILES: &[&[Case]] = &[frozen::CASES, stopped::CASES, read_only::CASES];
 
 /// How much longer than its timeout a call may take on a busy machine.
 const SLACK: Duration = Duration::from_secs(5);

@@ -9,7 +9,8 @@ use crate::case::cases;
 use crate::check::{Check, same};
 use crate::context::Context;
 use crate::probe::{by, feed, is_absent, is_active};
-use crate::writers::{Writers, hold};
+use crate::stories::{hold, only_the_backend_failed};
+use crate::writers::Writers;
 
 cases! { Faults:
     a_stopped_backend_bounds_every_call [R16],
@@ -20,6 +21,7 @@ cases! { Faults:
     a_started_backend_still_has_what_was_revoked [R7 R8 R15],
     writers_over_a_stop_were_told_the_truth [R12 R15 R16],
     stops_in_a_row_are_survived [R15 R16],
+    writers_go_on_over_restarts [R4 R12 R15 R16],
 }
 
 /// Makes these calls while the backend is gone; it is started again.
@@ -110,4 +112,24 @@ async fn stops_in_a_row_are_survived(ctx: Context) -> Check {
         is_active(&ctx.driver(), &record).await?;
     }
     Ok(())
+}
+
+/// Writers that take an error for what it says and go on with the next token: through the same
+/// handle, as soon as the backend is back.
+async fn writers_go_on_over_restarts(ctx: Context) -> Check {
+    let mut stories = Vec::new();
+    for round in 0..3 {
+        let mut writers = Writers::undeterred(&ctx, &format!("round {round}"), 8);
+        writers.acknowledged(50).await?;
+        ctx.store.stop().await?;
+        let noticed = writers.failed(8).await;
+        ctx.store.start().await?;
+        noticed?;
+        recovered(&ctx).await?;
+        writers.acknowledged_more(50).await?;
+        stories.extend(writers.stories().await);
+    }
+    settle(&ctx.driver()).await?;
+    only_the_backend_failed(&stories)?;
+    hold(&ctx.driver(), &stories).await
 }
