@@ -92,13 +92,14 @@ fn settings(options: &ServerOptions, statement_timeout: Option<Duration>) -> Str
         }
         Durability::Relaxed | Durability::Volatile => "'off'",
     };
-    // A plan's cost is mostly that of random reads here, and compiling plans never pays.
+    // Plans: pages are read in the order of an index, a bitmap would read all that an anchor has; and
+    // compiling never pays.
     format!(
         "SET statement_timeout = {statement}; SET lock_timeout = {}; \
          SET idle_in_transaction_session_timeout = {}; \
          SET default_transaction_isolation = 'read committed'; \
          SET search_path = pg_catalog, pg_temp; SET client_min_messages = warning; \
-         SET random_page_cost = 1.1; SET jit = off; \
+         SET random_page_cost = 1.1; SET enable_bitmapscan = off; SET jit = off; \
          SELECT set_config('synchronous_commit', {synchronous}, false)",
         millis(lock),
         millis(longest),

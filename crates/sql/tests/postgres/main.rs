@@ -1,0 +1,13 @@
+//! What the conformance suite cannot know of PostgreSQL: plans, migrations, TLS, codes of errors.
+
+#![expect(clippy::unwrap_used, reason = "a test's failure")]
+
+mod configuration;
+mod faults;
+mod holder;
+mod kill;
+mod migrations;
+mod plans;
+mod statements;
+mod support;
+mod tls;
