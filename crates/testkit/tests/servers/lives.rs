@@ -1,8 +1,8 @@
 //! Starting, freezing, killing, and starting again.
 
+use std::fs;
 use std::io::{ErrorKind, Read};
 use std::net::TcpStream;
-use std::process::{Command, Stdio};
 use std::sync::mpsc;
 use std::thread;
 use std::time::{Duration, Instant};
@@ -95,23 +95,33 @@ fn frozen(kind: Kind) -> Result<Told> {
 fn stands_still(kind: Kind) -> Result<Told> {
     let server = (kind.start)(&Settings::new())?;
     let connection = TcpStream::connect((server.host(), server.port()));
+    let before = states(&server);
     server.freeze()?;
-    let states = Command::new("ps")
-        .args(["-o", "stat=", "--pid", &server.pid().to_string()])
-        .args(["--ppid", &server.pid().to_string()])
-        .stdin(Stdio::null())
-        .output();
+    let frozen = states(&server);
     server.thaw();
     drop(connection);
-    let Ok(states) = states else {
-        return Ok(Err("no ps".into()));
-    };
-    let states = String::from_utf8_lossy(&states.stdout).into_owned();
-    let still = |state: &str| state.trim_start().starts_with('T');
+    let still = |states: &[char]| !states.is_empty() && states.iter().all(|state| *state == 'T');
     Ok(ensure(
-        !states.is_empty() && states.lines().all(still),
-        &format!("running: {states}"),
+        !still(&before) && still(&frozen),
+        &format!("{before:?} before, {frozen:?} frozen"),
     ))
+}
+
+/// The states of the server's processes, as the system tells them.
+fn states(server: &Server) -> Vec<char> {
+    let own = server.pid().to_string();
+    let state = |entry: fs::DirEntry| {
+        let stat = fs::read_to_string(entry.path().join("stat")).ok()?;
+        let (before, after) = stat.rsplit_once(") ")?;
+        let (pid, _) = before.split_once(' ')?;
+        let mut fields = after.split(' ');
+        let (state, parent) = (fields.next()?, fields.next()?);
+        (pid == own || parent == own)
+            .then(|| state.chars().next())
+            .flatten()
+    };
+    let processes = fs::read_dir("/proc").into_iter().flatten().flatten();
+    processes.filter_map(state).collect()
 }
 
 fn killed(kind: Kind) -> Result<Told> {

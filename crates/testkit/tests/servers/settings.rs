@@ -75,13 +75,14 @@ fn time_zone(kind: Kind) -> Result<Told> {
         // Its sessions have none; what starts it has.
         _ => {
             let server = (kind.start)(&Settings::new())?;
-            let starter = std::process::Command::new("ps")
-                .args(["-o", "ppid=", "-p", &server.pid().to_string()])
-                .output();
-            let starter =
-                starter.map(|output| String::from_utf8_lossy(&output.stdout).into_owned());
-            let environment = starter
-                .and_then(|starter| std::fs::read(format!("/proc/{}/environ", starter.trim())));
+            let stat = std::fs::read_to_string(format!("/proc/{}/stat", server.pid()));
+            let stat = stat.unwrap_or_default();
+            let starter = stat
+                .rsplit(") ")
+                .next()
+                .and_then(|rest| rest.split(' ').nth(1));
+            let starter = starter.unwrap_or_default();
+            let environment = std::fs::read(format!("/proc/{starter}/environ"));
             let zone = b"TZ=Asia/Kathmandu\0";
             let set = environment.is_ok_and(|all| all.windows(zone.len()).any(|some| some == zone));
             Ok(ensure(set, "no time zone"))
