@@ -6,7 +6,7 @@ use tokenkeep_core::{Timestamp, TokenId};
 use super::connect::Sessions;
 use super::failure;
 use super::read::{first_id, read};
-use super::statements::{EXPIRED, MAX_LIST, Statements, bind_id};
+use super::statements::{EXPIRED, MAX_REMOVAL, Statements, bind_id};
 use super::transaction::{End, Transaction};
 use crate::call::Call;
 use crate::failure::Outcome;
@@ -14,8 +14,8 @@ use crate::pool::Pool;
 
 /// Removes up to `limit` expired records in one transaction; gives how many.
 ///
-/// They are locked by way of the index of expiries and then removed by id, so that no other record
-/// is ever locked.
+/// They are locked by way of the index of expiries and then removed by id, so that no unexpired record
+/// is ever locked for longer than a look.
 pub(super) async fn flush(
     pool: &Pool<Sessions>,
     call: &Call,
@@ -41,7 +41,7 @@ async fn remove(
     }
     ids.sort_unstable();
     let mut removed = 0;
-    for ids in ids.chunks(MAX_LIST) {
+    for ids in ids.chunks(MAX_REMOVAL) {
         let (text, list) = statements.remove.of(ids);
         let query = list.fold(sqlx::query(text), bind_id);
         let gone = query.execute(&mut *connection).await;

@@ -13,8 +13,13 @@ use crate::row::RECORD;
 /// The most records in one insertion, and ids in one look-up or revocation of single tokens.
 pub(super) const MAX_BATCH: usize = 64;
 
-/// The most ids in one statement of a bulk call.
-pub(super) const MAX_LIST: usize = 1024;
+/// The most ids in one statement of a bulk call. MariaDB makes a join with a table of values out of
+/// lists of a thousand, and scans the other side of it.
+pub(super) const MAX_LIST: usize = 512;
+
+/// The most ids in one removal. A server does not let a removal be told which index to use, and goes
+/// through all of a store that has not many more records than the list.
+pub(super) const MAX_REMOVAL: usize = 128;
 
 /// Places in the feed are given out by the store's row. The new count is the answer's insert id, so
 /// that it takes no second question.
@@ -109,14 +114,11 @@ impl Statements {
                      SET revoked_at = ?, revocation = ? + FIELD(id, {list}) WHERE id IN ({list})"
                 )
             }),
-            remove: Listed::new(MAX_LIST, |list| {
-                format!("DELETE tokens FROM tokens FORCE INDEX (PRIMARY) WHERE id IN ({list})")
+            remove: Listed::new(MAX_REMOVAL, |list| {
+                format!("DELETE FROM tokens WHERE id IN ({list})")
             }),
             remove_expired: Listed::new(MAX_BATCH, |list| {
-                format!(
-                    "DELETE tokens FROM tokens FORCE INDEX (PRIMARY) \
-                     WHERE id IN ({list}) AND expires_at <= ?"
-                )
+                format!("DELETE FROM tokens WHERE id IN ({list}) AND expires_at <= ?")
             }),
             taken: Listed::new(MAX_BATCH, |list| {
                 format!("SELECT id FROM tokens WHERE id IN ({list})")

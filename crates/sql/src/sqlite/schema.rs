@@ -62,14 +62,18 @@ impl SqliteSchema {
         Failure::refused(ErrorKind::Config, format!("{path} {problem}"))
     }
 
-    /// Whether the file holds tables, though none of ours.
-    async fn is_foreign(&mut self) -> Outcome<bool> {
-        let count = sqlx::query("SELECT count(*) FROM sqlite_master").fetch_one(self.connection()?);
-        let count: i64 = count
-            .await
-            .and_then(|row| row.try_get(0))
-            .map_err(reading)?;
-        Ok(count > 0)
+    /// Whether the file has our tables: none has, one of another program's is refused.
+    async fn has_tables(&mut self) -> Outcome<bool> {
+        // One look, since another node may be making them.
+        let names = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table'");
+        let rows = names.fetch_all(self.connection()?).await.map_err(reading)?;
+        let ours = rows
+            .iter()
+            .any(|row| row.try_get(0).is_ok_and(|name: &str| name == "migrations"));
+        if !ours && !rows.is_empty() {
+            return Err(self.refused("holds another program's tables"));
+        }
+        Ok(ours)
     }
 
     async fn run(&mut self, statement: &'static str) -> Outcome<()> {
@@ -104,25 +108,15 @@ impl Schema for SqliteSchema {
             }
             self.connection = Some(self.connector.open(Role::Writes, false).await?);
         }
-        let versions = sqlx::query("SELECT version FROM migrations ORDER BY version");
-        match versions
-            .fetch_all(self.connection()?)
-            .await
-            .map_err(reading)
-        {
-            Ok(rows) => rows
-                .iter()
-                .map(|row| row.try_get(0).map_err(reading))
-                .collect(),
-            // There is no such table.
-            Err(failure) if failure.cause == Cause::Refused(ErrorKind::Config) => {
-                match self.is_foreign().await? {
-                    true => Err(self.refused("holds another program's tables")),
-                    false => Ok(Vec::new()),
-                }
-            }
-            Err(failure) => Err(failure),
+        if !self.has_tables().await? {
+            return Ok(Vec::new());
         }
+        let versions = sqlx::query("SELECT version FROM migrations ORDER BY version");
+        let rows = versions.fetch_all(self.connection()?).await;
+        let rows = rows.map_err(reading)?;
+        rows.iter()
+            .map(|row| row.try_get(0).map_err(reading))
+            .collect()
     }
 
     async fn lock(&mut self) -> Outcome<()> {

@@ -1,1 +1,16 @@
-//! MySQL, proved on MariaDB, beyond what the conformance suite asks.
+//! What the conformance suite cannot know of MySQL, proved on MariaDB: plans, migrations, TLS, numbers
+//! of errors, what a flush holds up.
+
+#![expect(clippy::unwrap_used, reason = "a test's failure")]
+
+mod configuration;
+mod faults;
+mod flush;
+mod holder;
+mod kill;
+mod migrations;
+mod plans;
+mod statements;
+mod support;
+mod text;
+mod tls;

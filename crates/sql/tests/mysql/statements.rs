@@ -1,0 +1,70 @@
+//! What a server sees of the driver: its sessions, its commits.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokenkeep_core::{ErrorKind, TokenDriver};
+use tokenkeep_testkit::Settings;
+
+use crate::support::{id, manual_clock, open, options, own_server, record};
+
+#[tokio::test]
+async fn fifty_callers_share_one_connection() {
+    let Some(server) = own_server(&Settings::new()) else {
+        return;
+    };
+    let mut options = options(&server, "spoken");
+    options.common.pool_size = 1;
+    let driver = Arc::new(open(&options, manual_clock()).await);
+    let callers = (0..50).map(|number| {
+        let driver = Arc::clone(&driver);
+        tokio::spawn(async move {
+            driver.create(record(number, "ada")).await.unwrap();
+            driver.get(&id(number)).await.unwrap();
+            driver.delete(&id(number)).await.unwrap();
+            driver.get(&id(number)).await.unwrap_err()
+        })
+    });
+    for caller in futures::future::join_all(callers).await {
+        assert_eq!(caller.unwrap().kind(), ErrorKind::NotFound);
+    }
+    let sessions = "SELECT COUNT(*) FROM information_schema.processlist \
+                    WHERE user = 'tokenkeep' AND db = 'spoken'";
+    assert_eq!(server.sql(sessions).unwrap().trim(), "1");
+}
+
+#[tokio::test]
+async fn sessions_have_the_settings_that_the_statements_count_on() {
+    let settings = Settings::new()
+        .with_option("transaction-isolation", "SERIALIZABLE")
+        .with_option("autocommit", "OFF")
+        .with_option(
+            "sql-mode",
+            "ANSI_QUOTES,PIPES_AS_CONCAT,PAD_CHAR_TO_FULL_LENGTH",
+        )
+        .with_option("innodb-lock-wait-timeout", "1000");
+    let Some(server) = own_server(&settings) else {
+        return;
+    };
+    let mut options = options(&server, "spoken");
+    options.common.timeout = Duration::from_secs(8);
+    let driver = open(&options, manual_clock()).await;
+    // A trigger looks at the session of the statement that fires it.
+    server
+        .sql(
+            "CREATE DATABASE beside; CREATE TABLE beside.seen (line TEXT); \
+             SET GLOBAL log_bin_trust_function_creators = 1; \
+             CREATE TRIGGER spoken.settings AFTER INSERT ON spoken.tokens FOR EACH ROW \
+             INSERT INTO beside.seen VALUES (CONCAT_WS(' ', @@tx_isolation, @@autocommit, \
+             @@max_statement_time, @@innodb_lock_wait_timeout)); COMMIT",
+        )
+        .unwrap();
+    driver.create(record(1, "ada")).await.unwrap();
+    let seen = server.sql("SELECT line FROM beside.seen").unwrap();
+    assert_eq!(seen.trim(), "READ-COMMITTED ON 8.000000 6");
+    driver.delete(&id(1)).await.unwrap();
+    assert_eq!(
+        driver.get(&id(1)).await.unwrap_err().kind(),
+        ErrorKind::NotFound
+    );
+}
