@@ -17,6 +17,7 @@ use crate::support::{at, manual_clock, open, options, own_server, record};
 /// 100,000 tokens of 1,000 users: each tenth expired, each tenth revoked, and some in trusts and
 /// with consumers. The ids have no order.
 const ROWS: &str = "\
+    USE plans; \
     INSERT INTO plans.tokens (id, audit_id, audit_chain_id, user_id, tenant_id, domain_id, \
         trust_id, consumer_id, issued_at, expires_at, version, revoked_at, revocation, data) \
     SELECT UNHEX(SHA2(seq, 256)), CONCAT('audit-', seq), CONCAT('audit-', seq), \
@@ -30,8 +31,9 @@ const ROWS: &str = "\
     UPDATE plans.store SET revocations = 10000; \
     ANALYZE TABLE plans.tokens";
 
-/// The most rows that a statement may read: a step of a bulk call and some that do not match.
-const MOST_ROWS: f64 = 4_000.0;
+/// The most rows that a statement may read: the tokens of one domain, where a filter narrows by what
+/// has no index.
+const MOST_ROWS: f64 = 20_000.0;
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_statement_reads_the_whole_table() {
@@ -45,10 +47,11 @@ async fn no_statement_reads_the_whole_table() {
     };
     let driver = Arc::new(open(&options(&server, "plans"), manual_clock()).await);
     server.sql(ROWS).unwrap();
+    let log = || std::fs::read(server.data_folder().join("slow.log")).unwrap();
+    let opened = log().len();
     call_everything(&server, &driver).await;
-    let log = std::fs::read(server.data_folder().join("slow.log")).unwrap();
     let mut seen = BTreeSet::new();
-    for entry in String::from_utf8_lossy(&log).split("# User@Host: ") {
+    for entry in String::from_utf8_lossy(&log()[opened..]).split("# User@Host: ") {
         seen.extend(Plan::of(entry).map(|plan| plan.check()));
     }
     let wanted: BTreeSet<_> = KINDS.iter().map(|(kind, ..)| *kind).collect();
@@ -273,7 +276,7 @@ impl<'a> Plan<'a> {
         }
         let (head, statement) = entry.split_once("SET timestamp=")?;
         let (_, text) = statement.split_once(";\n")?;
-        let reads_nothing = ["START TRANSACTION", "COMMIT", "ROLLBACK", "SET SESSION"];
+        let reads_nothing = ["START TRANSACTION", "COMMIT", "ROLLBACK", "SET "];
         if reads_nothing.iter().any(|start| text.starts_with(start)) {
             return None;
         }
