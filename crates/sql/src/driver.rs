@@ -39,7 +39,7 @@ pub struct SqlDriver {
     place: Placement,
     limits: Limits,
     durability: Durability,
-    flush_step: u32,
+    manner: Manner,
     creates: Gather<Creates>,
     gets: Gather<Gets>,
     deletes: Gather<Deletes>,
@@ -61,6 +61,8 @@ pub(crate) struct Manner {
     pub(crate) write_lanes: usize,
     /// How many expired records one step of a flush removes.
     pub(crate) flush_step: u32,
+    /// How many matching tokens one step of a bulk revocation looks at.
+    pub(crate) revoke_step: usize,
 }
 
 impl Manner {
@@ -70,6 +72,7 @@ impl Manner {
         read_lanes: 2,
         write_lanes: 2,
         flush_step: 1_000,
+        revoke_step: 1_000,
     };
 }
 
@@ -101,7 +104,7 @@ impl SqlDriver {
             place,
             limits: options.limits,
             durability: options.durability,
-            flush_step: manner.flush_step,
+            manner,
             core,
         })
     }
@@ -164,7 +167,7 @@ impl TokenDriver for SqlDriver {
     async fn delete_tokens(&self, filter: &TokenFilter) -> Result<Vec<TokenId>> {
         let named = in_call(&self.core, "delete_tokens");
         filter.check().map_err(&named)?;
-        let call = bulk::delete_tokens(&self.core, filter);
+        let call = bulk::delete_tokens(&self.core, filter, self.manner.revoke_step);
         call.await.map_err(named)
     }
 
@@ -193,7 +196,7 @@ impl TokenDriver for SqlDriver {
     }
 
     async fn flush_expired(&self, limit: NonZeroU32) -> Result<Flushed> {
-        let call = bulk::flush_expired(&self.core, limit, self.flush_step);
+        let call = bulk::flush_expired(&self.core, limit, self.manner.flush_step);
         call.await.map_err(in_call(&self.core, "flush_expired"))
     }
 

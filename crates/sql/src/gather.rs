@@ -4,7 +4,7 @@ use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tokenkeep_core::{ErrorKind, TokenId};
@@ -12,6 +12,7 @@ use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
+use crate::call::Call;
 use crate::failure::{Cause, Failure, Outcome};
 
 /// Work that can be done for many callers at once.
@@ -284,7 +285,7 @@ struct Waiter<B: Batch> {
 
 impl<B: Batch> Waiter<B> {
     async fn answer(mut self) -> Outcome<B::Answer> {
-        let deadline = Instant::now() + self.shared.bounds.timeout;
+        let deadline = Call::within(self.shared.bounds.timeout).deadline();
         match timeout_at(deadline.into(), &mut self.answer).await {
             Ok(Ok(outcome)) => outcome,
             Ok(Err(_)) => Err(Failure::lost("the work on a batch was cut short")),

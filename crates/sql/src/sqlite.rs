@@ -58,7 +58,9 @@ pub async fn open(options: &SqliteOptions, clock: Arc<dyn Clock>) -> Result<SqlD
     let manner = Manner {
         read_lanes: common.pool_size.max(1) as usize,
         write_lanes: 1,
-        flush_step: 500,
+        // There is one writer: a step is what a short call waits for.
+        flush_step: 100,
+        revoke_step: 250,
     };
     let place = Placement {
         location: connector.path().to_owned(),

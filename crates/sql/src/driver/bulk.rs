@@ -10,11 +10,12 @@ use tokenkeep_core::{
 use super::core::{Core, after_a_part, attempt, reading, writing};
 use crate::gather::MAX_BATCH_BYTES;
 
-/// How many matching tokens one step of a bulk revocation looks at.
-const REVOKE_STEP: usize = 1_000;
-
-/// Revokes what matches, step by step in order of the ids.
-pub(super) async fn delete_tokens(core: &Core, filter: &TokenFilter) -> Result<Vec<TokenId>> {
+/// Revokes what matches, in steps of this size in order of the ids.
+pub(super) async fn delete_tokens(
+    core: &Core,
+    filter: &TokenFilter,
+    step: usize,
+) -> Result<Vec<TokenId>> {
     let mut revoked = Vec::new();
     let mut after = None;
     loop {
@@ -22,14 +23,14 @@ pub(super) async fn delete_tokens(core: &Core, filter: &TokenFilter) -> Result<V
         let call = core.call();
         let looked_at = attempt(&call, || {
             let dialect = &core.dialect;
-            dialect.revoke_page(&call, filter, after, REVOKE_STEP, now)
+            dialect.revoke_page(&call, filter, after, step, now)
         })
         .await
         .map_err(writing)?;
         let was_revoked = |(id, was): &(TokenId, bool)| was.then_some(*id);
         revoked.extend(looked_at.iter().filter_map(was_revoked));
         match looked_at.last() {
-            Some((last, _)) if looked_at.len() >= REVOKE_STEP => after = Some(*last),
+            Some((last, _)) if looked_at.len() >= step => after = Some(*last),
             _ => return Ok(revoked),
         }
     }

@@ -1,4 +1,5 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use futures::FutureExt as _;
 use futures::future::join_all;
@@ -82,7 +83,7 @@ struct Bench {
     gated: Gated,
 }
 
-type Call = JoinHandle<Outcome<u32>>;
+type Answer = JoinHandle<Outcome<u32>>;
 
 impl Bench {
     fn new(lanes: usize, requests: usize) -> Self {
@@ -115,7 +116,7 @@ impl Bench {
     }
 
     /// Begins a call; it is being executed or waits once this returns.
-    async fn begin(&self, request: u32) -> Call {
+    async fn begin(&self, request: u32) -> Answer {
         let arrived = || self.log().len() + self.waiting();
         let before = arrived();
         let gather = Arc::clone(&self.gather);
@@ -125,7 +126,7 @@ impl Bench {
     }
 
     /// One call that is being executed, and these that wait in this order.
-    async fn behind_one(&self, requests: &[u32]) -> (Call, Vec<Call>) {
+    async fn behind_one(&self, requests: &[u32]) -> (Answer, Vec<Answer>) {
         let first = self.begin(100).await;
         let mut others = Vec::new();
         for request in requests {
