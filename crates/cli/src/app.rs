@@ -8,7 +8,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::args::{Cli, Command};
 use crate::exit::{self, Exit, Failure};
 use crate::logging;
-use crate::output::Output;
+use crate::output::{Output, printable, warn};
 use crate::scratch::Scratch;
 use crate::session::Session;
 use crate::signals::interrupted;
@@ -30,10 +30,16 @@ pub(crate) fn run() -> Exit {
             };
         }
     };
-    exit::report(execute(cli))
+    let mut remains = None;
+    let exit = exit::report(execute(cli, &mut remains));
+    if let Some(remains) = remains {
+        warn(printable(&remains));
+    }
+    exit
 }
 
-fn execute(cli: Cli) -> Result<Exit, Failure> {
+/// Runs the command; leaves word of what it could not remove again.
+fn execute(cli: Cli, remains: &mut Option<String>) -> Result<Exit, Failure> {
     logging::start(cli.global.verbose)?;
     let runtime = Builder::new_multi_thread()
         .enable_all()
@@ -42,8 +48,9 @@ fn execute(cli: Cli) -> Result<Exit, Failure> {
     let mut scratch = None;
     let ended = runtime.block_on(until_interrupted(cli, &mut scratch));
     shut_down(runtime, &ended, scratch.is_some());
-    // Its folder goes now that nothing works in it any more.
-    drop(scratch);
+    if let Some(scratch) = scratch {
+        *remains = clean_up(scratch);
+    }
     ended
 }
 
@@ -55,6 +62,18 @@ fn shut_down(runtime: Runtime, ended: &Result<Exit, Failure>, has_scratch: bool)
     } else {
         runtime.shutdown_timeout(SHUTDOWN);
     }
+}
+
+/// Removes the place of a command that ended early, now that nothing works in it any more; says what
+/// remains of it.
+fn clean_up(scratch: Scratch) -> Option<String> {
+    let is_used = scratch.is_used();
+    let runtime = Builder::new_current_thread().enable_all().build().ok()?;
+    let removed = async { tokio::time::timeout(SHUTDOWN, scratch.clean_up()).await };
+    let remains = runtime.block_on(removed).unwrap_or_else(|_| {
+        Some("the server did not answer in time: what was made there remains".to_owned())
+    });
+    remains.filter(|_| is_used)
 }
 
 /// Ctrl-C drops the command where it waits; drivers and guards clean up as they are dropped. A
@@ -87,6 +106,7 @@ async fn dispatch(
         Command::Revoked(revoked) => revoked.run(&session()?, output).await,
         Command::Flush(flush) => flush.run(&session()?, output).await,
         Command::Check(check) => check.run(&session()?, output).await,
+        Command::Migrate(migrate) => migrate.run(&session()?, output).await,
         Command::Config(config) => config.run(&session()?, output),
         Command::Conformance(conformance) => conformance.run(output, scratch).await,
         Command::Demo(demo) => demo.run(&session()?, output, scratch).await,

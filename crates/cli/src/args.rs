@@ -30,8 +30,8 @@ pub(crate) struct Cli {
 
 #[derive(Debug, Args)]
 pub(crate) struct Global {
-    /// The store, such as `sled:PATH` or `memory:`. Goes before TOKENKEEP_STORE__URL, which goes
-    /// before the config file; the default is sled:./tokenkeep-data
+    /// The store, such as `sled:PATH` or `postgres://USER@HOST/DATABASE`. Goes before
+    /// TOKENKEEP_STORE__URL, which goes before the config file; the default is sled:./tokenkeep-data
     #[arg(long, global = true, value_name = "URL", help_heading = GLOBAL)]
     pub(crate) store: Option<String>,
     /// A TOML file with the configuration; by default the one that TOKENKEEP_CONFIG names
@@ -56,6 +56,7 @@ pub(crate) enum Command {
     Revoked(commands::revoked::Revoked),
     Flush(commands::flush::Flush),
     Check(commands::check::Check),
+    Migrate(commands::migrate::Migrate),
     Config(commands::config::ShowConfig),
     Conformance(commands::conformance::Conformance),
     Demo(commands::demo::Demo),

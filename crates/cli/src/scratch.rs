@@ -1,20 +1,24 @@
 //! A store for one run of this program alone, which cannot meet the user's own tokens.
 
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
+mod folder;
+mod namespaces;
 
-use tempfile::TempDir;
-use tokenkeep::{Error, ErrorKind, StoreId, StoreUrl};
+use std::path::Path;
 
+use tokenkeep::{Registry, StoreId, StoreUrl};
+
+use self::folder::Folder;
+pub(crate) use self::namespaces::Namespaces;
 use crate::exit::Failure;
 
 /// A place beside the user's store and of the same kind: a new folder in an embedded store's folder,
-/// a new namespace of a server. Dropping it removes the folder, and nothing else.
+/// or beside its file; new namespaces of a server. Dropping it removes the folder, and nothing else.
 #[derive(Debug)]
 pub(crate) struct Scratch {
     url: StoreUrl,
     place: Place,
+    /// Whether a store was opened in it.
+    is_used: bool,
 }
 
 #[derive(Debug)]
@@ -22,38 +26,87 @@ enum Place {
     /// A new store each time anyway.
     Memory,
     Folder(Folder),
-    Namespace(String),
+    Namespaces(Namespaces),
 }
 
 impl Scratch {
     /// Makes a place for this purpose, a word that stands in its name.
-    pub(crate) fn beside(url: &StoreUrl, purpose: &str) -> Result<Self, Failure> {
-        let (url, place) = match url.scheme() {
-            "memory" => (url.clone(), Place::Memory),
-            "sled" => {
-                let folder = Folder::make(&url.path()?, purpose)?;
-                let mut url = url.clone().with_path(folder.path())?;
-                // It may forbid new stores in the user's place, but this one is new.
-                if url.options().text("create").is_some() {
-                    url = url.with_option("create", "true")?;
-                }
-                (url, Place::Folder(folder))
+    pub(crate) fn beside(
+        url: &StoreUrl,
+        purpose: &str,
+        registry: &Registry,
+    ) -> Result<Self, Failure> {
+        match url.scheme() {
+            "memory" => Ok(Self {
+                url: url.clone(),
+                place: Place::Memory,
+                is_used: false,
+            }),
+            "sled" => Self::in_folder(url, &url.path()?, None, purpose),
+            "sqlite" => {
+                let path = url.path()?;
+                let parent = path.parent().unwrap_or(Path::new(""));
+                let parent = if parent == Path::new("") {
+                    Path::new(".")
+                } else {
+                    parent
+                };
+                Self::in_folder(url, parent, Some("tokens.db"), purpose)
             }
             _ => {
                 let name = format!("{purpose}_{:016x}", StoreId::generate().to_u64());
-                let url = url.clone().with_option("namespace", &name)?;
-                (url, Place::Namespace(name))
+                let url = may_be_made(url.clone().with_option("namespace", &name)?)?;
+                let namespaces = Namespaces::new(registry.clone());
+                namespaces.expect(&url);
+                Ok(Self {
+                    url,
+                    place: Place::Namespaces(namespaces),
+                    is_used: false,
+                })
             }
-        };
-        Ok(Self { url, place })
+        }
+    }
+
+    /// A new folder in this one, or a file in it.
+    fn in_folder(
+        url: &StoreUrl,
+        parent: &Path,
+        file: Option<&str>,
+        purpose: &str,
+    ) -> Result<Self, Failure> {
+        let folder = Folder::make(parent, purpose)?;
+        let path = file.map_or_else(|| folder.path().to_owned(), |file| folder.path().join(file));
+        Ok(Self {
+            url: may_be_made(url.clone().with_path(&path)?)?,
+            place: Place::Folder(folder),
+            is_used: false,
+        })
     }
 
     pub(crate) fn url(&self) -> &StoreUrl {
         &self.url
     }
 
+    /// Notes that a store was opened in it.
+    pub(crate) fn note_use(&mut self) {
+        self.is_used = true;
+    }
+
+    /// Tells whether a store was opened in it; if not, hardly anything can remain.
+    pub(crate) const fn is_used(&self) -> bool {
+        self.is_used
+    }
+
+    /// Where further namespaces of the same server are noted, so that they go with the place.
+    pub(crate) fn namespaces(&self) -> Option<Namespaces> {
+        match &self.place {
+            Place::Namespaces(namespaces) => Some(namespaces.clone()),
+            Place::Memory | Place::Folder(_) => None,
+        }
+    }
+
     /// Removes the place, once its store is closed; says what remains, if anything does.
-    pub(crate) fn clean_up(self) -> Option<String> {
+    pub(crate) async fn clean_up(self) -> Option<String> {
         match self.place {
             Place::Memory => None,
             Place::Folder(folder) => {
@@ -63,92 +116,47 @@ impl Scratch {
                     .err()
                     .map(|error| format!("{path} remains: {error}"))
             }
-            Place::Namespace(name) => Some(format!("the empty namespace {name} remains")),
+            Place::Namespaces(namespaces) => namespaces.remove_all().await,
         }
     }
 }
 
-/// A new folder inside another, which is made if need be, and then removed again if it is empty.
-#[derive(Debug)]
-struct Folder {
-    // Dropped, and so removed, before the folders around it.
-    inner: Option<TempDir>,
-    _around: MadeFolders,
-}
-
-impl Folder {
-    fn make(parent: &Path, purpose: &str) -> Result<Self, Failure> {
-        let fault = |error: io::Error| {
-            let kind = match error.kind() {
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Unavailable,
-                _ => ErrorKind::Config,
-            };
-            let problem = format!("cannot make a folder in {}", parent.display());
-            Error::new(kind, problem).with_source(error)
-        };
-        let around = MadeFolders::make(parent).map_err(fault)?;
-        let prefix = format!("{purpose}-");
-        let inner = tempfile::Builder::new()
-            .prefix(&prefix)
-            .tempdir_in(parent)
-            .map_err(fault)?;
-        Ok(Self {
-            inner: Some(inner),
-            _around: around,
-        })
-    }
-
-    fn path(&self) -> &Path {
-        self.inner.as_ref().map_or(Path::new(""), TempDir::path)
-    }
-
-    fn remove(mut self) -> io::Result<()> {
-        self.inner.take().map_or(Ok(()), TempDir::close)
-    }
-}
-
-/// Folders that had to be made; dropped, those of them go that are empty.
-#[derive(Debug)]
-struct MadeFolders(Vec<PathBuf>);
-
-impl MadeFolders {
-    fn make(path: &Path) -> io::Result<Self> {
-        let missing = path
-            .ancestors()
-            .take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
-        let made = Self(missing.map(Path::to_owned).collect());
-        fs::create_dir_all(path)?;
-        Ok(made)
-    }
-}
-
-impl Drop for MadeFolders {
-    fn drop(&mut self) {
-        for folder in &self.0 {
-            // Refused by the system unless it is empty, which is what is wanted.
-            let _ = fs::remove_dir(folder);
+/// The URL may forbid to make a store in the user's place, but this one is new.
+fn may_be_made(mut url: StoreUrl) -> Result<StoreUrl, Failure> {
+    for (option, forbids, allows) in [("create", "false", "true"), ("migrations", "check", "auto")]
+    {
+        let given = url.options().text(option);
+        if given.is_some_and(|given| given.as_str() == forbids) {
+            url = url.with_option(option, allows)?;
         }
     }
+    Ok(url)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
+
+    fn registry() -> Registry {
+        Registry::builtin()
+    }
 
     fn url_in(folder: &Path) -> StoreUrl {
         let url: StoreUrl = "sled:.?durability=relaxed".parse().unwrap();
         url.with_path(folder).unwrap()
     }
 
-    #[test]
-    fn it_leaves_the_folder_as_it_was() {
+    #[tokio::test]
+    async fn it_leaves_the_folder_as_it_was() {
         let home = tempfile::tempdir().unwrap();
         fs::write(home.path().join("db"), "the user's own").unwrap();
-        let scratch = Scratch::beside(&url_in(home.path()), "demo").unwrap();
+        let scratch = Scratch::beside(&url_in(home.path()), "demo", &registry()).unwrap();
         let path = scratch.url().path().unwrap();
         assert!(path.starts_with(home.path()) && path != home.path());
         fs::write(path.join("db"), "scratch").unwrap();
-        assert_eq!(scratch.clean_up(), None);
+        assert_eq!(scratch.clean_up().await, None);
         let left: Vec<_> = fs::read_dir(home.path()).unwrap().collect();
         assert_eq!(left.len(), 1);
     }
@@ -156,25 +164,45 @@ mod tests {
     #[test]
     fn folders_that_it_made_go_with_it() {
         let home = tempfile::tempdir().unwrap();
-        let scratch = Scratch::beside(&url_in(&home.path().join("a/b")), "demo").unwrap();
+        let scratch =
+            Scratch::beside(&url_in(&home.path().join("a/b")), "demo", &registry()).unwrap();
         assert!(home.path().join("a/b").is_dir());
         drop(scratch);
         assert!(!home.path().join("a").exists());
         assert!(home.path().exists());
     }
 
-    #[test]
-    fn a_server_gets_a_namespace_and_keeps_its_other_options() {
-        let url: StoreUrl = "postgres://ada:s3cret@db/tokens?namespace=mine&pool_size=4"
+    #[tokio::test]
+    async fn a_file_gets_another_in_a_folder_beside_it() {
+        let home = tempfile::tempdir().unwrap();
+        let url: StoreUrl = "sqlite:x?create=false&timeout=1s".parse().unwrap();
+        let url = url.with_path(&home.path().join("mine.db")).unwrap();
+        let scratch = Scratch::beside(&url, "demo", &registry()).unwrap();
+        let path = scratch.url().path().unwrap();
+        assert_eq!(path.parent().unwrap().parent(), Some(home.path()));
+        let shown = scratch.url().to_string();
+        assert!(
+            shown.contains("create=true") && shown.contains("timeout=1s"),
+            "{shown}"
+        );
+        assert_eq!(scratch.clean_up().await, None);
+        assert_eq!(fs::read_dir(home.path()).unwrap().count(), 0);
+    }
+
+    #[tokio::test]
+    async fn a_server_gets_a_namespace_and_keeps_its_other_options() {
+        // Nothing listens there, and it says so at once.
+        let url: StoreUrl = "postgres://ada:s3cret@127.0.0.1:1/tokens?namespace=mine&pool_size=4"
             .parse()
             .unwrap();
-        let scratch = Scratch::beside(&url, "demo").unwrap();
+        let scratch = Scratch::beside(&url, "demo", &registry()).unwrap();
         let shown = scratch.url().to_string();
         assert!(
             shown.contains("pool_size=4") && !shown.contains("mine"),
             "{shown}"
         );
-        let remains = scratch.clean_up().unwrap();
+        let remains = scratch.clean_up().await.unwrap();
         assert!(remains.contains("namespace demo_"), "{remains}");
+        assert!(!remains.contains("s3cret"), "{remains}");
     }
 }

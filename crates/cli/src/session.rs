@@ -61,15 +61,22 @@ impl Session {
         Ok(driver)
     }
 
-    /// The store's URL, by which a mistyped path does not become a new store, unless it says itself
-    /// what is to be done.
+    /// The store's URL, by which a mistyped one does not become a new store, nor an older program's
+    /// store one that it cannot use, unless it says itself what is to be done.
     fn url_of_existing(&self) -> Result<StoreUrl, Failure> {
-        let url = self.config.store.url.clone();
-        if self.is_embedded() && url.options().text("create").is_none() {
-            Ok(url.with_option("create", "false")?)
-        } else {
-            Ok(url)
+        let mut url = self.config.store.url.clone();
+        let cautious: &[_] = match url.scheme() {
+            "sled" => &[("create", "false")],
+            "sqlite" => &[("create", "false"), ("migrations", "check")],
+            "mariadb" | "mysql" | "postgres" | "postgresql" => &[("migrations", "check")],
+            _ => &[],
+        };
+        for (option, value) in cautious {
+            if url.options().text(option).is_none() {
+                url = url.with_option(option, value)?;
+            }
         }
+        Ok(url)
     }
 
     /// Tells whether the store is part of this process, and so shuts out all others while it is open.

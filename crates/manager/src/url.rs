@@ -152,6 +152,13 @@ impl StoreUrl {
         Ok(self)
     }
 
+    /// The same URL without this option.
+    #[must_use]
+    pub fn without_option(mut self, name: &str) -> Self {
+        self.options.retain(|(other, _)| other != name);
+        self
+    }
+
     /// Tells whether the URL holds a password.
     #[must_use]
     pub fn has_password(&self) -> bool {

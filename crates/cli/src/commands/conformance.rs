@@ -1,25 +1,34 @@
 //! `tokenkeep conformance`.
 
+mod file;
 mod folder;
+mod server;
 mod stores;
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use clap::Args;
 use tokenkeep::{Registry, StoreInfo, StoreUrl, SystemClock};
 use tokenkeep_conformance::{CaseReport, Outcome, Report, RunOptions, Suite};
 use tokio::sync::mpsc;
 
+use self::server::Server;
 use self::stores::Stores;
 use crate::exit::{Exit, Failure};
 use crate::output::{Output, printable};
 use crate::scratch::Scratch;
 
+/// How long a call may take where the case holds up the store.
+const SHORT_TIMEOUT: &str = "5s";
+
 /// Run the conformance suite against the backend of a store URL
 ///
-/// Each case has a new store of its own: for `sled:PATH` in a new folder inside PATH, which is removed
-/// at the end; for a server in a new namespace. What PATH or the server holds already is left alone.
-/// Exits with 1 if a case failed. `--format json` prints the report as one object.
+/// Each case has a new store of its own: for `sled:PATH` in a new folder inside PATH, for `sqlite:PATH`
+/// in one beside it, for a server in a new namespace; all are removed at the end. What PATH or the server
+/// holds already is left alone. A server itself is not stopped or killed: cases that do so reach it
+/// through a proxy, and see what a client sees. Exits with 1 if a case failed. `--format json` prints the
+/// report as one object.
 #[derive(Debug, Args)]
 pub(crate) struct Conformance {
     /// The backend to test, such as `memory:` or `sled:PATH`
@@ -39,21 +48,28 @@ impl Conformance {
         scratch: &mut Option<Scratch>,
     ) -> Result<Exit, Failure> {
         self.check_filter()?;
-        let info = probe(&self.url, scratch).await?;
+        let registry = Registry::builtin();
+        let (info, no_read_only) = probe(&self.url, &registry, scratch).await?;
         // First, since it takes the folders along that it had to make.
-        drop(scratch.take());
-        let place = Scratch::beside(&self.url, "conformance")?;
-        let url = scratch.insert(place).url().clone();
-        let stores = Stores::new(Registry::builtin(), url);
+        if let Some(place) = scratch.take() {
+            place.clean_up().await;
+        }
+        let place = scratch.insert(Scratch::beside(&self.url, "conformance", &registry)?);
+        let stores = Stores::new(registry, place);
+        place.note_use();
         let _no_more = stores.end_on_drop();
-        let suite = stores.decline(Suite::new(info.driver, stores.clone()));
+        let suite = Suite::new(info.driver, stores.clone());
+        let suite = stores.decline(suite, no_read_only.as_deref())?;
         let report = run(suite, self.options(), output).await?;
         if output.is_json() {
             output.json(&report)?;
         } else {
             totals(&report, output)?;
         }
-        if let Some(remains) = scratch.take().and_then(Scratch::clean_up) {
+        drop(stores);
+        if let Some(place) = scratch.take()
+            && let Some(remains) = place.clean_up().await
+        {
             output.note(remains)?;
         }
         Ok(if report.is_success() {
@@ -83,13 +99,38 @@ impl Conformance {
     }
 }
 
-/// Opens one store, so that a URL that cannot be used is one error and not one for each case.
-async fn probe(url: &StoreUrl, scratch: &mut Option<Scratch>) -> Result<StoreInfo, Failure> {
-    let place = scratch.insert(Scratch::beside(url, "conformance")?);
-    let driver = Registry::builtin()
-        .open(place.url(), Arc::new(SystemClock))
-        .await?;
-    Ok(driver.check().await?)
+/// Opens one store, so that a URL that cannot be used is one error and not one for each case; says
+/// what it is, and why it cannot be made to take no writes, if it is a server's and cannot.
+async fn probe(
+    url: &StoreUrl,
+    registry: &Registry,
+    scratch: &mut Option<Scratch>,
+) -> Result<(StoreInfo, Option<String>), Failure> {
+    let place = scratch.insert(Scratch::beside(url, "conformance", registry)?);
+    let driver = registry.open(place.url(), Arc::new(SystemClock)).await?;
+    place.note_use();
+    let info = driver.check().await?;
+    let no_read_only = match place.namespaces() {
+        Some(_) => Server::no_read_only(place.url()).await,
+        None => None,
+    };
+    Ok((info, no_read_only))
+}
+
+/// The URL for a store that a case holds up: what it waits for is over soon, unless the URL says when.
+fn with_short_timeout(url: StoreUrl) -> tokenkeep::Result<StoreUrl> {
+    // Memory and a folder are never held up.
+    let is_held_up = !matches!(url.scheme(), "memory" | "sled");
+    if is_held_up && url.options().text("timeout").is_none() {
+        return url.with_option("timeout", SHORT_TIMEOUT);
+    }
+    Ok(url)
+}
+
+/// How long a call may take on a store of this URL.
+fn call_timeout(url: &StoreUrl) -> Duration {
+    let given = url.options().duration("timeout").ok().flatten();
+    given.unwrap_or(Duration::from_secs(10))
 }
 
 /// Runs the suite on a thread of its own, and tells people of each case as it ends.

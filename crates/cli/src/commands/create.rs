@@ -152,17 +152,13 @@ impl Create {
     }
 }
 
-/// Stores the token; what is wrong with it is told before a folder is made for it.
+/// Stores the token; what is wrong with it is told before a store is made for it.
 async fn make(
     session: &Session,
     own: Option<TokenSecret>,
     request: IssueRequest,
 ) -> Result<(TokenManager, Issued), Failure> {
-    let own = if session.is_embedded() {
-        rehearse(session, own, request.clone()).await?
-    } else {
-        own
-    };
+    let own = rehearse(session, own, request.clone()).await?;
     let manager = session.manager_of_new().await?;
     let issued = issue(&manager, own, request).await?;
     Ok((manager, issued))

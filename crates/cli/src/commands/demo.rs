@@ -30,7 +30,7 @@ use crate::session::Session;
 /// says with a count kept apart from it; the program exits with 1 if they differ.
 ///
 /// The demo has a place of its own beside your tokens, which it does not touch: a new folder inside an
-/// embedded store's folder, removed at the end, or a new namespace of a server.
+/// embedded store's folder or beside its file, or a new namespace of a server. It is removed at the end.
 #[derive(Debug, Args)]
 pub(crate) struct Demo {
     /// How many tokens
@@ -47,13 +47,15 @@ impl Demo {
         scratch: &mut Option<Scratch>,
     ) -> Result<Exit, Failure> {
         let started = Instant::now();
-        let place = Scratch::beside(&session.config.store.url, "demo")?;
-        let url = scratch.insert(place).url().clone();
+        let place = Scratch::beside(&session.config.store.url, "demo", &session.registry)?;
+        let place = scratch.insert(place);
+        let url = place.url().clone();
         let clock = Arc::new(AheadClock::default());
         let driver = session
             .registry
             .open(&url, Arc::<AheadClock>::clone(&clock))
             .await?;
+        place.note_use();
         let mut narrator = Narrator::new(output);
         narrator.open(&driver.check().await?, &url)?;
         let shown: Arc<dyn Clock> = Arc::<AheadClock>::clone(&clock);
@@ -65,7 +67,10 @@ impl Demo {
             plan: Plan::new(self.tokens as usize),
         };
         let is_right = tell(life, &mut narrator).await?;
-        let remains = scratch.take().and_then(Scratch::clean_up);
+        let remains = match scratch.take() {
+            Some(scratch) => scratch.clean_up().await,
+            None => None,
+        };
         narrator.close(is_right, started.elapsed(), remains)?;
         Ok(if is_right { Exit::Done } else { Exit::Negative })
     }

@@ -8,6 +8,7 @@ pub(crate) mod create;
 pub(crate) mod demo;
 pub(crate) mod flush;
 pub(crate) mod list;
+pub(crate) mod migrate;
 pub(crate) mod revoke;
 pub(crate) mod revoke_tokens;
 pub(crate) mod revoked;

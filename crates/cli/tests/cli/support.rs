@@ -14,13 +14,22 @@ pub(crate) const BOUND: Duration = Duration::from_secs(120);
 /// A folder in which the program runs; its default store is in it.
 pub(crate) struct Home {
     folder: TempDir,
+    /// The store's URL, as the environment gives it.
+    store: Option<String>,
 }
 
 impl Home {
     pub(crate) fn new() -> Self {
         Self {
             folder: tempfile::tempdir().unwrap(),
+            store: None,
         }
+    }
+
+    /// The same with another store.
+    pub(crate) fn with_store(mut self, url: &str) -> Self {
+        self.store = Some(url.to_owned());
+        self
     }
 
     pub(crate) fn path(&self) -> &Path {
@@ -38,6 +47,7 @@ impl Home {
     pub(crate) fn command(&self, args: &[&str]) -> Command {
         let mut command = Command::new(env!("CARGO_BIN_EXE_tokenkeep"));
         command.env_clear().current_dir(self.path()).args(args);
+        command.envs(self.variables());
         command.timeout(BOUND);
         command
     }
@@ -46,10 +56,16 @@ impl Home {
     pub(crate) fn spawnable(&self, args: &[&str]) -> std::process::Command {
         let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_tokenkeep"));
         command.env_clear().current_dir(self.path()).args(args);
+        command.envs(self.variables());
         command.stdin(Stdio::null());
         command.stdout(Stdio::piped());
         command.stderr(Stdio::piped());
         command
+    }
+
+    fn variables(&self) -> Option<(&str, &str)> {
+        let url = self.store.as_deref()?;
+        Some(("TOKENKEEP_STORE__URL", url))
     }
 
     pub(crate) fn run(&self, args: &[&str]) -> Answer {

@@ -23,8 +23,7 @@ pub(super) struct FolderStore {
 impl FolderStore {
     /// Makes the folder and opens a store in it, configured as this URL says.
     pub(super) async fn open(url: &StoreUrl, home: PathBuf, clock: Arc<dyn Clock>) -> Result<Self> {
-        fs::create_dir(&home).map_err(|error| fault(&home, error))?;
-        let home = Home(home);
+        let home = Home::make(home)?;
         let url = url.clone().with_path(&home.0.join("0"))?;
         let registry = Registry::builtin();
         Ok(Self {
@@ -81,7 +80,25 @@ impl Store for FolderStore {
 }
 
 /// A folder that goes once it is dropped.
-struct Home(PathBuf);
+pub(super) struct Home(PathBuf);
+
+impl Home {
+    pub(super) fn make(path: PathBuf) -> Result<Self> {
+        make(&path)?;
+        Ok(Self(path))
+    }
+
+    /// Makes a folder in it.
+    pub(super) fn part(&self, name: &str) -> Result<PathBuf> {
+        let path = self.0.join(name);
+        make(&path)?;
+        Ok(path)
+    }
+}
+
+fn make(path: &Path) -> Result<()> {
+    fs::create_dir(path).map_err(|error| fault(path, error))
+}
 
 impl Drop for Home {
     fn drop(&mut self) {

@@ -51,8 +51,8 @@ impl Life {
         let took = began.elapsed();
         let expected = self.ledger.revoked();
         let ids: BTreeSet<TokenId> = listed.iter().map(|revoked| revoked.id).collect();
-        let known = ids.intersection(&expected).count() as u64;
-        let in_order = listed.is_sorted_by_key(|revoked| revoked.revoked_at);
+        let known = ids.iter().filter(|id| expected.contains_key(id)).count() as u64;
+        let in_order = listed.is_sorted_by_key(|revoked| expected.get(&revoked.id));
         let title = "List what was revoked";
         Ok(Step::new("list_revoked", title, listed.len(), took)
             .figure("listed", expected.len() as u64, listed.len() as u64)

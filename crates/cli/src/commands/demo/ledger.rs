@@ -1,6 +1,6 @@
 //! The demo's own bookkeeping: what must have become of each token, whatever the store says.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use tokenkeep::{TokenId, TokenSecret};
@@ -12,13 +12,14 @@ pub(super) struct Entry {
     pub(super) spec: Spec,
     pub(super) secret: Arc<TokenSecret>,
     pub(super) id: TokenId,
-    pub(super) is_revoked: bool,
+    /// The turn at which it was revoked: those of one turn were revoked at once, in any order.
+    pub(super) revoked: Option<u64>,
     pub(super) is_expired: bool,
 }
 
 impl Entry {
     pub(super) fn is_active(&self) -> bool {
-        !self.is_revoked && !self.is_expired
+        self.revoked.is_none() && !self.is_expired
     }
 }
 
@@ -26,6 +27,8 @@ impl Entry {
 #[derive(Default)]
 pub(super) struct Ledger {
     entries: Vec<Entry>,
+    /// How many bulk revocations there were, one after the other; the rotations went before.
+    turns: u64,
 }
 
 impl Ledger {
@@ -34,7 +37,7 @@ impl Ledger {
             spec,
             secret: Arc::new(secret),
             id,
-            is_revoked: false,
+            revoked: None,
             is_expired: false,
         });
     }
@@ -56,21 +59,22 @@ impl Ledger {
 
     /// Notes that the active tokens of a group were revoked; says how many that must have been.
     pub(super) fn revoke(&mut self, group: Group) -> u64 {
+        self.turns += 1;
         let mut revoked = 0;
         for entry in &mut self.entries {
             if entry.is_active() && group.has(&entry.spec) {
-                entry.is_revoked = true;
+                entry.revoked = Some(self.turns);
                 revoked += 1;
             }
         }
         revoked
     }
 
-    /// The ids of tokens that are revoked and have not expired.
-    pub(super) fn revoked(&self) -> BTreeSet<TokenId> {
-        let revoked = self.entries.iter();
-        let revoked = revoked.filter(|entry| entry.is_revoked && !entry.is_expired);
-        revoked.map(|entry| entry.id).collect()
+    /// The ids of tokens that are revoked and have not expired, each with its turn.
+    pub(super) fn revoked(&self) -> BTreeMap<TokenId, u64> {
+        let unexpired = self.entries.iter().filter(|entry| !entry.is_expired);
+        let revoked = unexpired.filter_map(|entry| Some((entry.id, entry.revoked?)));
+        revoked.collect()
     }
 
     /// Notes that these tokens have expired; says how many did that had not yet.

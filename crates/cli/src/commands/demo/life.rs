@@ -114,7 +114,7 @@ impl Life {
         let mut successors = Vec::new();
         for pair in rotated {
             let old = &mut self.ledger.entries_mut()[pair.old];
-            old.is_revoked = true;
+            old.revoked = Some(0);
             // The successor lives as long as the manager's default says.
             let spec = Spec {
                 is_short_lived: false,

@@ -1,0 +1,96 @@
+//! New namespaces of a server for one run.
+
+use std::fmt;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use tokenkeep::{Registry, Result, StoreUrl};
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+/// How many are removed at once.
+const AT_ONCE: u32 = 4;
+
+/// The namespaces that a run may have made and not removed yet.
+#[derive(Clone)]
+pub(crate) struct Namespaces {
+    registry: Registry,
+    expected: Arc<Mutex<Vec<StoreUrl>>>,
+    /// Each removal takes one; that of all takes all, so that none is removed by two at once.
+    turns: Arc<Semaphore>,
+}
+
+impl fmt::Debug for Namespaces {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_tuple("Namespaces").field(&*self.lock()).finish()
+    }
+}
+
+impl Namespaces {
+    pub(super) fn new(registry: Registry) -> Self {
+        Self {
+            registry,
+            expected: Arc::default(),
+            turns: Arc::new(Semaphore::new(AT_ONCE as usize)),
+        }
+    }
+
+    /// Notes a namespace that is about to be made.
+    pub(crate) fn expect(&self, url: &StoreUrl) {
+        self.lock().push(url.clone());
+    }
+
+    /// Removes one that is noted, whose stores are closed; it stays noted if that fails.
+    pub(crate) async fn remove(&self, url: &StoreUrl) -> Result<()> {
+        let _turn = self.turns.acquire().await;
+        if self.lock().contains(url) {
+            self.remove_now(url).await?;
+        }
+        Ok(())
+    }
+
+    /// Removes all that are noted; says which remain.
+    pub(super) async fn remove_all(&self) -> Option<String> {
+        let _all_turns = self.turns.acquire_many(AT_ONCE).await;
+        let mut waiting = self.lock().clone();
+        let mut removals = JoinSet::new();
+        let mut remaining = Vec::new();
+        loop {
+            while removals.len() < AT_ONCE as usize
+                && let Some(url) = waiting.pop()
+            {
+                let namespaces = self.clone();
+                removals.spawn(async move {
+                    let removed = namespaces.remove_now(&url).await;
+                    removed
+                        .err()
+                        .map(|error| format!("{}: {error}", name(&url)))
+                });
+            }
+            match removals.join_next().await {
+                None => break,
+                Some(Ok(problem)) => remaining.extend(problem),
+                Some(Err(error)) => remaining.push(error.to_string()),
+            }
+        }
+        let first = remaining.pop()?;
+        Some(match remaining.len() {
+            0 => format!("the namespace {first}; it may remain"),
+            more => format!("the namespace {first}; it and {more} more may remain"),
+        })
+    }
+
+    async fn remove_now(&self, url: &StoreUrl) -> Result<()> {
+        self.registry.remove(url).await?;
+        self.lock().retain(|other| other != url);
+        Ok(())
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Vec<StoreUrl>> {
+        self.expected.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn name(url: &StoreUrl) -> String {
+    let name = url.options().text("namespace");
+    name.map(|name| name.to_string()).unwrap_or_default()
+}

@@ -1,0 +1,80 @@
+//! The demo and the conformance run: each in a place of its own, of which nothing remains.
+
+use std::time::Instant;
+
+use serde_json::Value;
+
+use crate::place::{Place, Test};
+use crate::support::{BOUND, signal};
+
+pub(crate) const TESTS: &[Test] = &[
+    ("the_demo_counts_right_and_leaves_nothing", demo),
+    ("the_demo_ended_early_leaves_nothing", demo_ended),
+    ("the_suite_declines_nothing_and_leaves_nothing", suite),
+];
+
+fn demo(place: &Place) {
+    place.run(&["create", "--user=user-0"]).expect(0);
+    let before = place.namespaces();
+    let told = place
+        .run(&["demo", "--tokens=300", "--format=json"])
+        .expect(0);
+    let lines = told.lines();
+    assert_eq!(lines.len(), 8, "{told:?}");
+    assert!(lines.iter().all(|line| line["ok"] == true), "{told:?}");
+    assert_eq!(lines[7]["remains"], Value::Null, "{told:?}");
+    assert_eq!(place.namespaces(), before);
+    let mine = place.run(&["list", "--user=user-0", "--format=json"]);
+    assert_eq!(mine.expect(0).lines().len(), 1);
+}
+
+fn demo_ended(place: &Place) {
+    let before = place.namespaces();
+    let demo = ["demo", "--tokens=1000000"];
+    let mut running = place.home.spawnable(&demo).spawn().unwrap();
+    let began = Instant::now();
+    while place.namespaces() == before {
+        assert!(began.elapsed() < BOUND, "it made no place");
+        assert!(running.try_wait().unwrap().is_none(), "it ended by itself");
+    }
+    signal(&running, "INT");
+    let ended = running.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(130));
+    assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
+    assert_eq!(place.namespaces(), before);
+}
+
+/// A case of each level, with every hook among them.
+fn suite(place: &Place) {
+    let before = place.namespaces();
+    for filter in [
+        "contract::a_neighbour_",
+        "contract::what_is_stored",
+        "_survive_a_kill",
+        "faults::a_frozen_backend_bounds_every",
+        "faults::a_started_backend_is_used",
+        "faults::a_read_only_backend_",
+        "faults::a_writable_backend_",
+    ] {
+        let run = [
+            "conformance",
+            &place.url,
+            "--format=json",
+            "--filter",
+            filter,
+        ];
+        let report = place.run(&run);
+        let ended = report.code;
+        let report = report.json();
+        assert_eq!(ended, 0, "{filter}: {report:#}");
+        let cases = report["cases"].as_array().unwrap();
+        assert!(!cases.is_empty(), "{filter}");
+        let passed = |case: &&Value| case["outcome"] == "passed";
+        assert_eq!(
+            cases.iter().filter(passed).count(),
+            cases.len(),
+            "{report:#}"
+        );
+        assert_eq!(place.namespaces(), before, "{filter}");
+    }
+}
