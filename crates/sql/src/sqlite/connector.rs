@@ -98,7 +98,7 @@ impl Connector {
     }
 
     /// Opens the file, making it if asked to.
-    pub(super) async fn open(&self, role: Role, create: bool) -> Outcome<SqliteConnection> {
+    pub(super) async fn open(&self, role: Role, create: bool) -> sqlx::Result<SqliteConnection> {
         let cache_kib = match role {
             Role::Reads => "-16384",
             Role::Writes => "-65536",
@@ -114,7 +114,6 @@ impl Connector {
             .disable_statement_logging()
             .connect()
             .await
-            .map_err(failed)
     }
 }
 
@@ -135,7 +134,8 @@ impl pool::Connector for Connections {
             let problem = format!("the file {} is gone", self.connector.path());
             return Err(Failure::refused(ErrorKind::Unavailable, problem));
         }
-        Session::new(self.connector.open(self.role, false).await?).await
+        let connection = self.connector.open(self.role, false).await;
+        Session::new(connection.map_err(failed)?).await
     }
 
     async fn reset(&self, session: &mut Session) -> Outcome<()> {

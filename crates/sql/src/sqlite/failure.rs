@@ -12,8 +12,7 @@ pub(super) fn failed(error: sqlx::Error) -> Failure {
     let sqlx::Error::Database(error) = error else {
         return Failure::lost("the connection to the file broke");
     };
-    let code = error.code().and_then(|code| code.parse::<u32>().ok());
-    let code = code.unwrap_or(0);
+    let code = number(&*error);
     let is_gone = error.message().starts_with("no such ");
     let (cause, problem) = meaning(code, is_gone);
     Failure {
@@ -31,9 +30,30 @@ pub(super) fn reading(error: sqlx::Error) -> Failure {
     }
 }
 
+/// The failure of the first look at a file, which tells whether it may be used at all.
+pub(super) fn opening(error: sqlx::Error) -> Failure {
+    match code(&error) & 0xff {
+        3 | 8 | 14 | 23 => Failure::refused(
+            ErrorKind::Config,
+            "the file cannot be opened: see to its rights and its folder's, and that its disk is not \
+             read-only",
+        ),
+        _ => reading(error),
+    }
+}
+
 /// A row that makes no sense.
 pub(super) fn unreadable(error: tokenkeep_core::Error) -> Failure {
     Failure::refused(error.kind(), error.message().to_owned())
+}
+
+fn code(error: &sqlx::Error) -> u32 {
+    error.as_database_error().map_or(0, number)
+}
+
+fn number(error: &dyn sqlx::error::DatabaseError) -> u32 {
+    let code = error.code().and_then(|code| code.parse().ok());
+    code.unwrap_or(0)
 }
 
 const fn meaning(code: u32, is_gone: bool) -> (Cause, &'static str) {

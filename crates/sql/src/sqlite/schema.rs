@@ -9,7 +9,7 @@ use sqlx::{Connection, Row, SqliteConnection};
 use tokenkeep_core::{ErrorKind, StoreId, Timestamp};
 
 use super::connector::{Connector, Role};
-use super::failure::{failed, reading};
+use super::failure::{failed, opening, reading};
 use super::statements;
 use crate::failure::{Cause, Failure, Outcome};
 use crate::schema::{Schema, Step};
@@ -66,7 +66,7 @@ impl SqliteSchema {
     async fn has_tables(&mut self) -> Outcome<bool> {
         // One look, since another node may be making them.
         let names = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table'");
-        let rows = names.fetch_all(self.connection()?).await.map_err(reading)?;
+        let rows = names.fetch_all(self.connection()?).await.map_err(opening)?;
         let ours = rows
             .iter()
             .any(|row| row.try_get(0).is_ok_and(|name: &str| name == "migrations"));
@@ -106,7 +106,8 @@ impl Schema for SqliteSchema {
                     false => Err(self.refused("does not exist")),
                 };
             }
-            self.connection = Some(self.connector.open(Role::Writes, false).await?);
+            let connection = self.connector.open(Role::Writes, false).await;
+            self.connection = Some(connection.map_err(opening)?);
         }
         if !self.has_tables().await? {
             return Ok(Vec::new());
@@ -122,7 +123,8 @@ impl Schema for SqliteSchema {
     async fn lock(&mut self) -> Outcome<()> {
         if self.connection.is_none() {
             let create = self.connector.may_create();
-            self.connection = Some(self.connector.open(Role::Writes, create).await?);
+            let connection = self.connector.open(Role::Writes, create).await;
+            self.connection = Some(connection.map_err(opening)?);
         }
         // The file keeps the mode. SQLite does not wait for others here.
         self.run_in_the_end("PRAGMA journal_mode = WAL").await?;

@@ -2,6 +2,7 @@
 //!
 //! Some tests start this program again as a child.
 
+mod disk;
 mod kill;
 
 use std::env;
@@ -36,13 +37,18 @@ fn main() -> ExitCode {
     let trials = vec![
         trial("a_kill_loses_nothing_acknowledged", kill::rounds),
         trial("ten_processes_start_at_once", ten_starts),
+        Trial::ignorable_test("a_full_disk", || failed(disk::full())),
+        Trial::ignorable_test("a_read_only_disk", || failed(disk::read_only())),
     ];
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 
 fn trial(name: &str, test: fn() -> Tried) -> Trial {
-    let run = move || test().map_err(|error| Failed::from(error.to_string()));
-    Trial::test(name, run)
+    Trial::test(name, move || failed(test()))
+}
+
+fn failed<T>(tried: Tried<T>) -> Result<T, Failed> {
+    tried.map_err(|error| Failed::from(error.to_string()))
 }
 
 /// Does a child's job.
@@ -54,6 +60,8 @@ fn work(job: &str) -> Tried {
     let (number, file) = (number.parse()?, Path::new(file));
     match job {
         "write" => runtime()?.block_on(kill::write_for_ever(number, file)),
+        "fill" => runtime()?.block_on(disk::fill(file)),
+        "fail" => runtime()?.block_on(disk::fail(file)),
         _ => runtime()?.block_on(start(number, file)),
     }
 }
@@ -90,9 +98,12 @@ fn ten_starts() -> Tried {
 }
 
 async fn start(number: u8, file: &Path) -> Tried {
-    let id = TokenId::from_bytes([number; 32]);
-    let record = TokenRecord::new(id, "audit", "ada", Timestamp::MIN, Timestamp::MAX)?;
+    let record = record(TokenId::from_bytes([number; 32]))?;
     Ok(open(file).await?.create(record).await?)
+}
+
+fn record(id: TokenId) -> tokenkeep_core::Result<TokenRecord> {
+    TokenRecord::new(id, "audit", "ada", Timestamp::MIN, Timestamp::MAX)
 }
 
 async fn open(file: &Path) -> tokenkeep_core::Result<SqlDriver> {
