@@ -9,6 +9,7 @@ mod insert;
 mod namespace;
 mod read;
 mod revoke;
+mod revoke_one;
 mod rotate;
 mod schema;
 mod server;

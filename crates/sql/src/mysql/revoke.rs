@@ -9,6 +9,7 @@ use tokenkeep_core::{Timestamp, TokenId};
 use super::connect::Sessions;
 use super::failure;
 use super::read::{first_id, read};
+use super::revoke_one::revoke_one;
 use super::statements::{COUNT, MAX_LIST, Statements, bind_id};
 use super::transaction::{End, Transaction};
 use crate::call::Call;
@@ -23,6 +24,10 @@ pub(super) async fn revoke(
     ids: &[TokenId],
     now: Timestamp,
 ) -> Outcome<Vec<TokenId>> {
+    if let [id] = ids {
+        let was_active = revoke_one(pool, call, id, now).await?;
+        return Ok(was_active.then_some(*id).into_iter().collect());
+    }
     let mut ids = ids.to_vec();
     ids.sort_unstable();
     let mut transaction = Transaction::begin(pool, call).await?;

@@ -77,7 +77,7 @@ async fn a_session_that_the_server_ends_before_the_commit_wrote_nothing() {
     let holder = Holder::new(&server, &row);
     let call = tokio::spawn({
         let driver = Arc::clone(&driver);
-        async move { driver.delete(&id(1)).await }
+        async move { driver.rotate(&id(1), record(2, "ada")).await }
     });
     let waiting = "FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
     let count = format!("SELECT COUNT(*) {waiting}");

@@ -182,6 +182,18 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
         "PRIMARY",
     ),
     (
+        "revoke one",
+        "UPDATE tokens SET revoked_at = @now",
+        "",
+        "PRIMARY",
+    ),
+    (
+        "place of one",
+        "UPDATE tokens SET revocation = LAST_INSERT_ID()",
+        "",
+        "PRIMARY",
+    ),
+    (
         "revoke",
         "UPDATE tokens FORCE INDEX (PRIMARY)",
         "FIELD(id,",
