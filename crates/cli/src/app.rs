@@ -47,6 +47,9 @@ fn execute(cli: Cli, remains: &mut Option<String>) -> Result<Exit, Failure> {
         .map_err(|error| Failure::usage(format!("cannot start threads: {error}")))?;
     let mut scratch = None;
     let ended = runtime.block_on(until_interrupted(cli, &mut scratch));
+    if let Some(scratch) = &mut scratch {
+        runtime.block_on(scratch.settle());
+    }
     shut_down(runtime, &ended, scratch.is_some());
     if let Some(scratch) = scratch {
         *remains = clean_up(scratch);
@@ -82,8 +85,10 @@ async fn until_interrupted(cli: Cli, scratch: &mut Option<Scratch>) -> Result<Ex
     let mut output = Output::new(cli.global.format);
     let follows = matches!(&cli.command, Command::Revoked(revoked) if revoked.follows());
     let ended = tokio::select! {
-        ended = dispatch(cli, &mut output, scratch) => ended?,
+        // In this order, so that signals are heard before there is anything to clean up.
+        biased;
         () = interrupted(), if !follows => Exit::Interrupted,
+        ended = dispatch(cli, &mut output, scratch) => ended?,
     };
     output.flush()?;
     Ok(ended)

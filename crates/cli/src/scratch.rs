@@ -4,8 +4,10 @@ mod folder;
 mod namespaces;
 
 use std::path::Path;
+use std::sync::Arc;
 
-use tokenkeep::{Registry, StoreId, StoreUrl};
+use tokenkeep::{Clock, Error, ErrorKind, Registry, StoreId, StoreUrl, TokenDriver};
+use tokio::task::JoinHandle;
 
 use self::folder::Folder;
 pub(crate) use self::namespaces::Namespaces;
@@ -19,7 +21,11 @@ pub(crate) struct Scratch {
     place: Place,
     /// Whether a store was opened in it.
     is_used: bool,
+    opening: Option<Opening>,
 }
+
+/// A task of its own: cut off in the middle, a server might make what was removed already.
+type Opening = JoinHandle<tokenkeep::Result<Arc<dyn TokenDriver>>>;
 
 #[derive(Debug)]
 enum Place {
@@ -41,6 +47,7 @@ impl Scratch {
                 url: url.clone(),
                 place: Place::Memory,
                 is_used: false,
+                opening: None,
             }),
             "sled" => Self::in_folder(url, &url.path()?, None, purpose),
             "sqlite" => {
@@ -62,6 +69,7 @@ impl Scratch {
                     url,
                     place: Place::Namespaces(namespaces),
                     is_used: false,
+                    opening: None,
                 })
             }
         }
@@ -80,6 +88,7 @@ impl Scratch {
             url: may_be_made(url.clone().with_path(&path)?)?,
             place: Place::Folder(folder),
             is_used: false,
+            opening: None,
         })
     }
 
@@ -87,9 +96,39 @@ impl Scratch {
         &self.url
     }
 
-    /// Notes that a store was opened in it.
+    /// Opens the store in it.
+    pub(crate) async fn open(
+        &mut self,
+        registry: &Registry,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Arc<dyn TokenDriver>, Failure> {
+        let (registry, url) = (registry.clone(), self.url.clone());
+        let open = async move { registry.open(&url, clock).await };
+        let opening = self.opening.insert(tokio::spawn(open));
+        let opened = opening.await;
+        self.opening = None;
+        let cut_short = |error| {
+            let problem = "opening the store was cut short";
+            Error::new(ErrorKind::Internal, problem).with_source(error)
+        };
+        let driver = opened.map_err(cut_short)??;
+        self.is_used = true;
+        Ok(driver)
+    }
+
+    /// Notes that stores are opened in it by others.
     pub(crate) fn note_use(&mut self) {
         self.is_used = true;
+    }
+
+    /// Waits until what was being opened when the program was told to end is open; the store's own
+    /// timeout bounds it.
+    pub(crate) async fn settle(&mut self) {
+        if let Some(opening) = self.opening.take() {
+            // However it ended, what it made is removed next.
+            let _ = opening.await;
+            self.is_used = true;
+        }
     }
 
     /// Tells whether a store was opened in it; if not, hardly anything can remain.

@@ -55,8 +55,8 @@ impl Conformance {
             place.clean_up().await;
         }
         let place = scratch.insert(Scratch::beside(&self.url, "conformance", &registry)?);
-        let stores = Stores::new(registry, place);
         place.note_use();
+        let stores = Stores::new(registry, place);
         let _no_more = stores.end_on_drop();
         let suite = Suite::new(info.driver, stores.clone());
         let suite = stores.decline(suite, no_read_only.as_deref())?;
@@ -107,8 +107,7 @@ async fn probe(
     scratch: &mut Option<Scratch>,
 ) -> Result<(StoreInfo, Option<String>), Failure> {
     let place = scratch.insert(Scratch::beside(url, "conformance", registry)?);
-    let driver = registry.open(place.url(), Arc::new(SystemClock)).await?;
-    place.note_use();
+    let driver = place.open(registry, Arc::new(SystemClock)).await?;
     let info = driver.check().await?;
     let no_read_only = match place.namespaces() {
         Some(_) => Server::no_read_only(place.url()).await,

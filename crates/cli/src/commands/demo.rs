@@ -51,14 +51,10 @@ impl Demo {
         let place = scratch.insert(place);
         let url = place.url().clone();
         let clock = Arc::new(AheadClock::default());
-        let driver = session
-            .registry
-            .open(&url, Arc::<AheadClock>::clone(&clock))
-            .await?;
-        place.note_use();
+        let shown: Arc<dyn Clock> = Arc::<AheadClock>::clone(&clock);
+        let driver = place.open(&session.registry, Arc::clone(&shown)).await?;
         let mut narrator = Narrator::new(output);
         narrator.open(&driver.check().await?, &url)?;
-        let shown: Arc<dyn Clock> = Arc::<AheadClock>::clone(&clock);
         let manager = TokenManager::new(driver, shown, ManagerOptions::default())?;
         let life = Life {
             manager: Arc::new(manager),
