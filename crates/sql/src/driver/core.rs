@@ -11,8 +11,9 @@ use crate::call::Call;
 use crate::dialect::Dialect;
 use crate::failure::{Cause, Effect, Failure, Outcome};
 
-/// The most attempts at one call; the time that is left bounds them too.
-const MAX_ATTEMPTS: u32 = 16;
+/// The most attempts at one call; with the pauses between them some ten seconds. The time that is left
+/// bounds them too.
+const MAX_ATTEMPTS: u32 = 200;
 
 /// The dialect, the clock and the bound of each call.
 #[derive(Clone, Debug)]

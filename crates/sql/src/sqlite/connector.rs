@@ -19,6 +19,10 @@ use crate::pool;
 /// pages all over the file, and a small log would write the same ones again and again.
 const CHECKPOINT_PAGES: &str = "16384";
 
+/// The longest that SQLite itself waits for another program. The driver then tries again, so that other
+/// calls get the one writer in between, and a call out of time knows that nothing was done.
+const MAX_BUSY: Duration = Duration::from_millis(100);
+
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Role {
@@ -70,8 +74,7 @@ impl Connector {
             path,
             text,
             create: options.create,
-            // Some attempts fit into one call, so that its end is known rather than cut off.
-            busy: (options.common.timeout / 4).min(Duration::from_secs(60)),
+            busy: (options.common.timeout / 8).min(MAX_BUSY),
             synchronous,
         })
     }
@@ -90,6 +93,11 @@ impl Connector {
     pub(super) fn file_name(&self) -> &str {
         let name = self.path.file_name().and_then(|name| name.to_str());
         name.unwrap_or(&self.text)
+    }
+
+    /// How long SQLite itself waits for another program.
+    pub(super) const fn busy(&self) -> Duration {
+        self.busy
     }
 
     /// Whether a file that is not there may be made.

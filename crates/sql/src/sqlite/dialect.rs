@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
@@ -18,7 +19,7 @@ use super::{DRIVER, statements};
 use crate::call::Call;
 use crate::dialect::{Condition, Dialect, Place, Turn};
 use crate::failure::{Failure, Outcome};
-use crate::pool::Pool;
+use crate::pool::{Link, Pool};
 use crate::row;
 
 /// The statements of SQLite.
@@ -26,6 +27,8 @@ use crate::row;
 pub(super) struct SqliteDialect {
     writer: Pool<Connections>,
     readers: Pool<Connections>,
+    /// How long SQLite itself waits for another program.
+    busy: Duration,
 }
 
 type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
@@ -39,7 +42,30 @@ impl SqliteDialect {
         Ok(Self {
             writer: pool(Role::Writes, 1)?,
             readers: pool(Role::Reads, readers)?,
+            busy: connector.busy(),
         })
+    }
+
+    /// The one connection that writes, if there is time left to wait for another program and to
+    /// know the end of that.
+    async fn writer(&self, call: &Call) -> Outcome<Link<Connections>> {
+        let link = self.writer.link(call).await?;
+        let left = call.deadline().saturating_duration_since(Instant::now());
+        if left > self.busy * 2 {
+            return Ok(link);
+        }
+        let problem = "another program, or earlier calls, held the file for too long";
+        link.end(Err(Failure::refused(ErrorKind::Unavailable, problem)))
+    }
+
+    /// As [`writer`](Self::writer), in a transaction.
+    async fn transaction(&self, call: &Call) -> Outcome<Link<Connections>> {
+        let mut link = self.writer(call).await?;
+        let begun = run(link.connection()?, statements::BEGIN).await;
+        match begun {
+            Ok(()) => Ok(link),
+            Err(failure) => link.end(Err(failure)),
+        }
     }
 
     /// The rows of one look.
@@ -51,14 +77,14 @@ impl SqliteDialect {
 
     /// The rows that one statement with a commit of its own gives.
     async fn write(&self, call: &Call, query: Query<'_>) -> Outcome<Vec<SqliteRow>> {
-        let mut link = self.writer.link(call).await?;
+        let mut link = self.writer(call).await?;
         let rows = rows(link.connection()?, query).await;
         link.end(rows)
     }
 
     /// How many rows one statement with a commit of its own changes.
     async fn change(&self, call: &Call, query: Query<'_>) -> Outcome<u64> {
-        let mut link = self.writer.link(call).await?;
+        let mut link = self.writer(call).await?;
         let done = query.execute(&mut **link.connection()?).await;
         link.end(done.map_err(failed))
             .map(|done| done.rows_affected())
@@ -94,9 +120,8 @@ impl Dialect for SqliteDialect {
         let stored = if let [records] = parts[..] {
             ids(&self.write(call, insertion(records, now)).await?)?
         } else {
-            let mut link = self.writer.link(call).await?;
+            let mut link = self.transaction(call).await?;
             let connection = link.connection()?;
-            run(connection, statements::BEGIN).await?;
             let mut stored = Vec::with_capacity(records.len());
             for records in parts {
                 let rows = rows(connection, insertion(records, now)).await?;
@@ -125,9 +150,8 @@ impl Dialect for SqliteDialect {
         if ids_given.len() <= statements::SIZES[0] {
             return ids(&self.write(call, revocation(ids_given)).await?);
         }
-        let mut link = self.writer.link(call).await?;
+        let mut link = self.transaction(call).await?;
         let connection = link.connection()?;
-        run(connection, statements::BEGIN).await?;
         let mut revoked = Vec::new();
         for part in ids_given.chunks(statements::SIZES[0]) {
             revoked.extend(ids(&rows(connection, revocation(part)).await?)?);
@@ -208,9 +232,8 @@ impl Dialect for SqliteDialect {
         successor: &TokenRecord,
         now: Timestamp,
     ) -> Outcome<Turn> {
-        let mut link = self.writer.link(call).await?;
+        let mut link = self.transaction(call).await?;
         let connection = link.connection()?;
-        run(connection, statements::BEGIN).await?;
         let turn = rotate(connection, old, successor, now).await?;
         let end = match turn {
             Turn::Taken(Rotation::Rotated) => statements::COMMIT,
