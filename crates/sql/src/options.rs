@@ -10,7 +10,8 @@ use zeroize::Zeroizing;
 /// What every SQL store is opened with.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SqlOptions {
-    /// The most connections that the driver holds; for SQLite, that read. Default: 8.
+    /// The most connections that the driver holds. For SQLite the most that read; one more writes.
+    /// Default: 8, and 4 for SQLite.
     pub pool_size: u32,
     /// The longest that a call takes, waiting for a connection included (R16). Calls that touch many
     /// records take it for each of their steps. Default: 10 s.
@@ -131,7 +132,10 @@ impl SqliteOptions {
         Self {
             path: path.as_ref().to_owned(),
             create: true,
-            common: SqlOptions::default(),
+            common: SqlOptions {
+                pool_size: 4,
+                ..SqlOptions::default()
+            },
         }
     }
 }

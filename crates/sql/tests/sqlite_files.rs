@@ -108,6 +108,33 @@ async fn a_short_transaction_of_another_program_is_waited_for() {
     }
 }
 
+/// The thread that works for a connection does not hear that its call was dropped; it must not write
+/// once it gets the file.
+#[tokio::test]
+async fn a_dropped_call_that_waited_for_another_program_is_not_done_later() {
+    let folder = folder();
+    let file = folder.path().join("a.db");
+    let driver = open(&options(&file)).await.unwrap();
+    let mut other = raw(&file).await;
+    for byte in 0..20 {
+        run(&mut other, "BEGIN IMMEDIATE").await;
+        let create = driver.create(record(byte));
+        let waiting = Duration::from_millis(10);
+        assert!(tokio::time::timeout(waiting, create).await.is_err());
+        run(&mut other, "COMMIT").await;
+        driver.create(record(100 + byte)).await.unwrap();
+    }
+    drop(driver);
+    drop(other);
+    until(|| !is_open(&file)).await;
+    let driver = open(&options(&file)).await.unwrap();
+    for byte in 0..20 {
+        let error = driver.get(&record(byte).id).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        driver.get(&record(100 + byte).id).await.unwrap();
+    }
+}
+
 #[tokio::test]
 async fn what_is_no_file_for_a_store_is_refused_and_stays_as_it_is() {
     let folder = folder();
