@@ -51,6 +51,11 @@ pub(super) fn apply(connect: PgConnectOptions, options: &ServerOptions) -> PgCon
     }
 }
 
+/// Whether connections are encrypted at all.
+pub(super) fn is_encrypted(options: &ServerOptions) -> bool {
+    !matches!(mode(options), PgSslMode::Disable)
+}
+
 fn mode(options: &ServerOptions) -> PgSslMode {
     match options.tls.mode {
         TlsMode::Default if is_this_machine(&options.host) => PgSslMode::Disable,

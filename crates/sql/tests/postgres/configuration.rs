@@ -137,3 +137,27 @@ async fn removing_a_store_leaves_its_neighbour_and_what_is_not_its_own() {
         1
     );
 }
+
+/// The other tests of this file once more, in an environment that points elsewhere.
+#[test]
+fn the_environment_changes_no_connection() {
+    let done = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["configuration::", "--skip", "the_environment"])
+        .envs([
+            ("PGHOST", "nowhere.invalid"),
+            ("PGPORT", "1"),
+            ("PGUSER", "nobody"),
+            ("PGPASSWORD", "wrong"),
+            ("PGDATABASE", "nowhere"),
+            ("PGSSLMODE", "verify-full"),
+            ("PGSSLROOTCERT", "/nowhere/ca.pem"),
+            ("PGSSLCERT", "/nowhere/client.pem"),
+            ("PGSSLKEY", "/nowhere/client.key"),
+            ("PGAPPNAME", "other"),
+        ])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8_lossy(&done.stdout);
+    assert!(done.status.success(), "{shown}");
+    assert!(!shown.contains(" 0 passed"), "{shown}");
+}
