@@ -26,9 +26,15 @@ const SHORT_TIMEOUT: &str = "5s";
 ///
 /// Each case has a new store of its own: for `sled:PATH` in a new folder inside PATH, for `sqlite:PATH`
 /// in one beside it, for a server in a new namespace; all are removed at the end. What PATH or the server
-/// holds already is left alone. A server itself is not stopped or killed: cases that do so reach it
-/// through a proxy, and see what a client sees. Exits with 1 if a case failed. `--format json` prints the
-/// report as one object.
+/// holds already is left alone. Exits with 1 if a case failed. `--format json` prints the report as one
+/// object.
+///
+/// A server is not stopped or killed: cases that do so reach it through a proxy on this machine, and see
+/// what a client sees. `sslmode=verify-full` to another machine does not let a proxy through; these cases
+/// are declined then. The account has to be one that may make namespaces; on MySQL and MariaDB it takes
+/// the privilege TRIGGER too, and under a binary log log_bin_trust_function_creators, without which the
+/// cases of a server that is read only are declined. A password belongs into the file that the URL's
+/// `password_file` names.
 #[derive(Debug, Args)]
 pub(crate) struct Conformance {
     /// The backend to test, such as `memory:` or `sled:PATH`
