@@ -1,7 +1,7 @@
 //! Stores on a PostgreSQL server: a namespace is a schema.
 //!
-//! Each call is one statement, and so one transaction and one round trip. The statements are made
-//! in [`statements`] and [`filter`]; [`dialect`] sends them.
+//! Each call is one statement, and so one transaction and one round trip. The texts that are always
+//! the same are made in `statements`, those of filters in `filter`; `dialect` sends them.
 
 mod connect;
 mod dialect;

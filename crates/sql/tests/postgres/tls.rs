@@ -81,6 +81,30 @@ async fn an_unknown_authority_is_refused() {
     }
 }
 
+/// The server's own certificate, which the same authority signed, serves as a client's.
+#[tokio::test]
+async fn a_certificate_of_the_clients_own_is_shown_to_the_server() {
+    let Some(server) = server_with_tls() else {
+        return;
+    };
+    let files = server.tls().unwrap();
+    let ca = files.ca.display();
+    server
+        .sql(&format!("ALTER SYSTEM SET ssl_ca_file = '{ca}'"))
+        .unwrap();
+    server.restart().unwrap();
+    let mut options = with(&server, "tls", TlsMode::VerifyFull, Some(files.ca.clone()));
+    options.tls.certificate = Some(files.certificate.clone());
+    let error = postgres::open(&options, system_clock()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "a key is missing: {error}");
+    options.tls.key = Some(files.key.clone());
+    let driver = open(&options, system_clock()).await;
+    driver.create(fresh_record("ada")).await.unwrap();
+    let sql = "SELECT count(*) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid) \
+               WHERE client_serial IS NOT NULL AND application_name = 'tokenkeep'";
+    assert_ne!(server.sql(sql).unwrap().trim(), "0");
+}
+
 /// 127.0.0.2 reaches the server where it listens on all addresses, and no certificate names it.
 #[tokio::test]
 async fn a_host_that_the_certificate_does_not_name_is_refused_by_full_verification_only() {
