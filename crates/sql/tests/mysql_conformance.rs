@@ -28,7 +28,7 @@ struct MySql;
 #[async_trait]
 impl Backend for MySql {
     async fn open(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
-        let server = blocking(|| shared::mariadb()).await?;
+        let server = blocking(shared::mariadb).await?;
         let store = MySqlCase::open(Machine::Shared(server), clock, Duration::from_secs(10));
         Ok(Box::new(store.await?))
     }

@@ -14,8 +14,9 @@ use crate::failure::Outcome;
 use crate::options::ServerOptions;
 use crate::pool::Connector;
 
-/// Holds the statements of every number of records and ids, and those of the filters in use.
-const STATEMENTS: usize = 256;
+/// How many statements a session keeps prepared: of every number of records and ids that is common, and
+/// of the filters in use. A server counts those of all sessions against one limit.
+const STATEMENTS: usize = 128;
 
 /// Makes connections to one server.
 pub(super) struct Sessions {

@@ -4,6 +4,7 @@
 #![expect(clippy::unwrap_used, reason = "a test's failure")]
 
 mod configuration;
+mod disk;
 mod faults;
 mod flush;
 mod holder;
