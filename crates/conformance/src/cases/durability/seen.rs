@@ -1,6 +1,8 @@
 //! What was read survives a kill, though the write that it shows was not acknowledged yet: a store
 //! does not show what a crash can still undo.
 
+use std::time::{Duration, Instant};
+
 use tokenkeep_core::ErrorKind::NotFound;
 use tokenkeep_core::{Anchor, Replacement, Result, Rotation, TokenRecord};
 
@@ -19,8 +21,18 @@ cases! { Durability:
     a_revocation_seen_in_the_feed_survives_a_kill [R7 R10 R15],
 }
 
-/// How many writes each case sees and kills, one after the other.
-const ROUNDS: usize = 30;
+/// How many writes each case sees and kills, one after the other, at most and at least.
+const MOST_ROUNDS: usize = 30;
+const LEAST_ROUNDS: usize = 8;
+
+/// After how long a case whose store takes its time to come back has played enough.
+const ENOUGH: Duration = Duration::from_secs(20);
+
+/// The numbers of a case's rounds.
+fn rounds() -> impl Iterator<Item = usize> + Send {
+    let begun = Instant::now();
+    (0..MOST_ROUNDS).take_while(move |round| *round < LEAST_ROUNDS || begun.elapsed() < ENOUGH)
+}
 
 /// How a reader looks at a token.
 #[derive(Clone, Copy, Debug)]
@@ -97,7 +109,7 @@ fn in_round(round: usize, look: Look) -> impl Fn(Failure) -> Failure {
 }
 
 async fn a_create_that_was_seen_survives_a_kill(mut ctx: Context) -> Check {
-    for round in 0..ROUNDS {
+    for round in rounds() {
         let look = Look::of(round);
         let (driver, record) = (ctx.driver(), ctx.full_record(&format!("{round}"))?);
         let created = record.clone();
@@ -111,7 +123,7 @@ async fn a_create_that_was_seen_survives_a_kill(mut ctx: Context) -> Check {
 
 /// The last of the batch is seen: it alone has to be there.
 async fn a_batch_that_was_seen_survives_a_kill(mut ctx: Context) -> Check {
-    for round in 0..ROUNDS {
+    for round in rounds() {
         let look = Look::of(round);
         let batch = (0..20)
             .map(|_| ctx.full_record(&format!("{round}")))
@@ -127,7 +139,7 @@ async fn a_batch_that_was_seen_survives_a_kill(mut ctx: Context) -> Check {
 }
 
 async fn a_replace_that_was_seen_survives_a_kill(mut ctx: Context) -> Check {
-    for round in 0..ROUNDS {
+    for round in rounds() {
         let look = Look::of(round);
         let record = ctx.stored_full(&format!("{round}")).await?;
         let changed = TokenRecord {
@@ -151,14 +163,14 @@ async fn a_replace_that_was_seen_survives_a_kill(mut ctx: Context) -> Check {
 }
 
 async fn a_delete_that_was_seen_survives_a_kill(mut ctx: Context) -> Check {
-    for round in 0..ROUNDS {
+    for round in rounds() {
         a_delete_survives(&mut ctx, round, Look::of(round)).await?;
     }
     Ok(())
 }
 
 async fn a_revocation_seen_in_the_feed_survives_a_kill(mut ctx: Context) -> Check {
-    for round in 0..ROUNDS {
+    for round in rounds() {
         a_delete_survives(&mut ctx, round, Look::Feed).await?;
     }
     Ok(())
@@ -182,7 +194,7 @@ async fn is_revoked(driver: &Driver, record: &TokenRecord) -> Check {
 
 /// One of the tokens is seen to be revoked: it alone has to be.
 async fn a_bulk_revocation_that_was_seen_survives_a_kill(mut ctx: Context) -> Check {
-    for round in 0..ROUNDS {
+    for round in rounds() {
         let look = Look::of(round);
         let tag = format!("{round}");
         for _ in 0..20 {
@@ -200,7 +212,7 @@ async fn a_bulk_revocation_that_was_seen_survives_a_kill(mut ctx: Context) -> Ch
 
 /// Seen by the end of the old token, and by the beginning of its successor.
 async fn a_rotation_that_was_seen_survives_a_kill(mut ctx: Context) -> Check {
-    for round in 0..ROUNDS {
+    for round in rounds() {
         let look = Look::of(round / 2);
         let old = ctx.stored_full(&format!("{round}")).await?;
         let successor = ctx.full_record(&format!("{round}"))?;
