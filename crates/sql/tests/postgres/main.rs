@@ -7,6 +7,7 @@ mod faults;
 mod holder;
 mod kill;
 mod migrations;
+mod plan;
 mod plans;
 mod statements;
 mod support;
