@@ -1,5 +1,7 @@
 //! Gathers concurrent calls of one kind into one statement, and lets a lone call straight through.
 
+mod lane;
+
 use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::slice;
@@ -8,10 +10,10 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokenkeep_core::{ErrorKind, TokenId};
-use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
+use self::lane::Lane;
 use crate::call::Call;
 use crate::failure::{Cause, Failure, Outcome};
 
@@ -123,7 +125,7 @@ impl<B: Batch> Shared<B> {
         let mut state = shared.state();
         if state.in_flight < shared.bounds.lanes.max(1) {
             state.in_flight += 1;
-            return Entry::Alone(request, Lane(Arc::clone(shared)));
+            return Entry::Alone(request, Lane::of(shared));
         }
         let ticket = state.next_ticket;
         state.next_ticket += 1;
@@ -228,52 +230,6 @@ fn only<T>(mut answers: impl Iterator<Item = T>) -> Outcome<T> {
     answers
         .next()
         .ok_or_else(|| Failure::refused(ErrorKind::Internal, "a batch left a call unanswered"))
-}
-
-/// One execution's place. Dropped, it passes to what waits.
-struct Lane<B: Batch>(Arc<Shared<B>>);
-
-impl<B: Batch> Drop for Lane<B> {
-    fn drop(&mut self) {
-        let mut state = self.0.state();
-        if state.queue.is_empty() {
-            state.in_flight -= 1;
-            return;
-        }
-        drop(state);
-        let worker = Worker {
-            shared: Arc::clone(&self.0),
-            is_done: false,
-        };
-        if let Ok(runtime) = Handle::try_current() {
-            runtime.spawn(worker.run());
-        }
-    }
-}
-
-/// Executes what waits until nothing does.
-struct Worker<B: Batch> {
-    shared: Arc<Shared<B>>,
-    is_done: bool,
-}
-
-impl<B: Batch> Worker<B> {
-    async fn run(mut self) {
-        while let Some(taken) = self.shared.next() {
-            self.shared.execute(taken).await;
-        }
-        self.is_done = true;
-    }
-}
-
-impl<B: Batch> Drop for Worker<B> {
-    /// Ended early, by a panic or with its runtime: it frees its lane and leaves nobody waiting.
-    fn drop(&mut self) {
-        if !self.is_done {
-            self.shared.state().in_flight -= 1;
-            self.shared.abandon();
-        }
-    }
 }
 
 /// A call in the queue. Dropped, it is withdrawn.

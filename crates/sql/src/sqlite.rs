@@ -4,6 +4,7 @@
 //! beside it. The journal is a write-ahead log, brought to the disk at each commit unless the
 //! durability is relaxed.
 
+mod binding;
 mod connector;
 mod dialect;
 mod failure;

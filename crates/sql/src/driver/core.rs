@@ -86,3 +86,64 @@ pub(super) fn after_a_part(error: Error) -> Error {
     let message = format!("a part was done, then: {}", error.message());
     Error::new(ErrorKind::Indeterminate, message)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use super::*;
+
+    /// Attempts until one ends otherwise than with these causes, one after the other.
+    async fn attempts(timeout: Duration, causes: &[Cause]) -> (u32, Option<Cause>) {
+        let call = Call::within(timeout);
+        let count = AtomicU32::new(0);
+        let outcome = attempt(&call, || {
+            let number = count.fetch_add(1, Ordering::Relaxed) as usize;
+            let cause = causes.get(number).copied();
+            Box::pin(async move {
+                cause.map_or(Ok(()), |cause| {
+                    let message = "as the test wants it".into();
+                    Err(Failure { cause, message })
+                })
+            })
+        });
+        let cause = outcome.await.err().map(|failure| failure.cause);
+        (count.load(Ordering::Relaxed), cause)
+    }
+
+    #[tokio::test]
+    async fn a_lost_race_is_run_again() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(attempts(minute, &[]).await, (1, None));
+        assert_eq!(attempts(minute, &[Cause::Again; 3]).await, (4, None));
+    }
+
+    #[tokio::test]
+    async fn what_may_have_been_applied_is_never_done_again() {
+        let minute = Duration::from_secs(60);
+        let refused = Cause::Refused(ErrorKind::Unavailable);
+        for cause in [Cause::Lost, refused] {
+            let ended = attempts(minute, &[Cause::Again, cause]).await;
+            assert_eq!(ended, (2, Some(cause)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_call_out_of_time_ends_between_attempts_and_leaves_no_doubt() {
+        let began = Instant::now();
+        let timeout = Duration::from_millis(100);
+        let (count, cause) = attempts(timeout, &[Cause::Again; 1_000]).await;
+        assert!(count > 1 && count < MAX_ATTEMPTS);
+        assert_eq!(cause, Some(Cause::Again));
+        assert!(began.elapsed() < Duration::from_secs(10));
+        let error = writing(Failure::again("held"));
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+
+    #[test]
+    fn a_failure_after_a_part_was_done_is_no_longer_safe_to_repeat() {
+        let kind = |kind| after_a_part(Error::new(kind, "later")).kind();
+        assert_eq!(kind(ErrorKind::Unavailable), ErrorKind::Indeterminate);
+        assert_eq!(kind(ErrorKind::Corrupt), ErrorKind::Corrupt);
+    }
+}

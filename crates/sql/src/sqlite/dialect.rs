@@ -5,16 +5,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
-use sqlx::sqlite::{SqliteArguments, SqliteRow};
-use sqlx::{AssertSqlSafe, Row, Sqlite, SqliteConnection};
+use sqlx::sqlite::SqliteRow;
+use sqlx::{Row, SqliteConnection};
 use tokenkeep_core::{
     ErrorKind, Replacement, Result, RevokedToken, Rotation, StoreId, Timestamp, TokenFilter,
     TokenId, TokenRecord, TokenState,
 };
 
+use super::binding::{
+    Query, as_integer, conditions, first, ids, insertion, page, query, records, size_for, split,
+    with_ids,
+};
 use super::connector::{Connections, Connector, Role};
 use super::failure::{failed, reading, unreadable};
-use super::filter::Conditions;
 use super::{DRIVER, statements};
 use crate::call::Call;
 use crate::dialect::{Condition, Dialect, Place, Turn};
@@ -30,8 +33,6 @@ pub(super) struct SqliteDialect {
     /// How long SQLite itself waits for another program.
     busy: Duration,
 }
-
-type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
 impl SqliteDialect {
     pub(super) fn new(connector: &Connector, readers: u32) -> Result<Self> {
@@ -312,105 +313,4 @@ async fn rows(connection: &mut SqliteConnection, query: Query<'_>) -> Outcome<Ve
 async fn run(connection: &mut SqliteConnection, statement: &'static str) -> Outcome<()> {
     let done = sqlx::query(statement).execute(connection).await;
     done.map(|_| ()).map_err(failed)
-}
-
-fn query(text: String) -> Query<'static> {
-    // Made of this crate's own text; every value is bound.
-    sqlx::query(AssertSqlSafe(text))
-}
-
-/// The size in which so many ids are bound: the smallest that holds them.
-fn size_for(count: usize) -> usize {
-    let mut sizes = statements::SIZES.into_iter().rev();
-    sizes.find(|size| *size >= count).unwrap_or(count)
-}
-
-/// Binds the ids, and the last of them again for what is left of the size.
-fn with_ids(text: String, ids: &[TokenId]) -> Query<'static> {
-    let padding = ids.last().into_iter().cycle();
-    let padded = ids.iter().chain(padding).take(size_for(ids.len()));
-    padded.fold(query(text), |query, id| query.bind(id.as_bytes().to_vec()))
-}
-
-/// The records in parts of the sizes in which they are bound.
-fn split(mut records: &[TokenRecord]) -> Vec<&[TokenRecord]> {
-    let mut parts = Vec::new();
-    for size in statements::SIZES {
-        while let Some((part, rest)) = records.split_at_checked(size) {
-            parts.push(part);
-            records = rest;
-        }
-    }
-    parts
-}
-
-fn insertion<'q>(records: &'q [TokenRecord], now: Timestamp) -> Query<'q> {
-    let mut query = sqlx::query(AssertSqlSafe(statements::insert(records.len())));
-    for record in records {
-        let optional =
-            |text: &'q Option<tokenkeep_core::Text>| text.as_ref().map(|text| text.as_str());
-        query = query
-            .bind(&record.id.as_bytes()[..])
-            .bind(record.audit_id.as_str())
-            .bind(record.audit_chain_id.as_str())
-            .bind(record.user_id.as_str())
-            .bind(optional(&record.tenant_id))
-            .bind(optional(&record.domain_id))
-            .bind(optional(&record.trust_id))
-            .bind(optional(&record.consumer_id))
-            .bind(record.issued_at.as_micros())
-            .bind(record.expires_at.as_micros())
-            .bind(&record.data[..]);
-    }
-    query.bind(now.as_micros())
-}
-
-fn page<'q>(
-    text: String,
-    conditions: &Conditions<'q>,
-    after: Option<TokenId>,
-    now: Timestamp,
-    limit: usize,
-) -> Query<'q> {
-    let mut query = sqlx::query(AssertSqlSafe(text)).bind(conditions.value.as_str());
-    for (_, value) in &conditions.narrowed {
-        query = query.bind(value.as_str());
-    }
-    if let Some(issued_before) = conditions.issued_before {
-        query = query.bind(issued_before);
-    }
-    // Every id is greater than no bytes at all.
-    let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
-    query
-        .bind(after)
-        .bind(now.as_micros())
-        .bind(as_integer(limit))
-}
-
-fn conditions(filter: &TokenFilter) -> Outcome<Conditions<'_>> {
-    let missing = || Failure::refused(ErrorKind::InvalidInput, "filter has no anchor");
-    Conditions::of(filter).ok_or_else(missing)
-}
-
-fn records(rows: &[SqliteRow]) -> Outcome<Vec<TokenRecord>> {
-    rows.iter()
-        .map(|row| row::record(row).map_err(unreadable))
-        .collect()
-}
-
-fn ids(rows: &[SqliteRow]) -> Outcome<Vec<TokenId>> {
-    let id = |row: &SqliteRow| {
-        let bytes = row.try_get(0).map_err(failed)?;
-        row::id(bytes).map_err(unreadable)
-    };
-    rows.iter().map(id).collect()
-}
-
-fn first(rows: &[SqliteRow]) -> Outcome<&SqliteRow> {
-    let missing = || Failure::refused(ErrorKind::Corrupt, "store: its row is missing");
-    rows.first().ok_or_else(missing)
-}
-
-fn as_integer(limit: usize) -> i64 {
-    i64::try_from(limit).unwrap_or(i64::MAX)
 }
