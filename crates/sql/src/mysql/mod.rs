@@ -57,7 +57,7 @@ pub async fn open(options: &ServerOptions, clock: Arc<dyn Clock>) -> Result<SqlD
     migrator(&mut schema, options)
         .open(options.common.migrations, &*clock)
         .await?;
-    let namespace = schema.namespace;
+    let namespace = schema.close().await;
     let sessions = Sessions::for_calls(options, namespace, family);
     let dialect = MySqlDialect {
         pool: Pool::new(Arc::new(sessions), options.common.pool_size).map_err(in_call("open"))?,
@@ -89,7 +89,9 @@ pub async fn open(options: &ServerOptions, clock: Arc<dyn Clock>) -> Result<SqlD
 /// As [`open`]; the next call goes on where this one stopped.
 pub async fn migrate(options: &ServerOptions, clock: &dyn Clock) -> Result<SchemaStatus> {
     let (mut schema, _) = schema_of(options).await.map_err(in_call("migrate"))?;
-    migrator(&mut schema, options).migrate(clock).await
+    let status = migrator(&mut schema, options).migrate(clock).await;
+    schema.close().await;
+    status
 }
 
 /// Tells how far a store's schema is. Changes nothing.
@@ -104,7 +106,9 @@ pub async fn migrate(options: &ServerOptions, clock: &dyn Clock) -> Result<Schem
 pub async fn schema_status(options: &ServerOptions) -> Result<SchemaStatus> {
     let schema = schema_of(options).await;
     let (mut schema, _) = schema.map_err(in_call("schema_status"))?;
-    migrator(&mut schema, options).status().await
+    let status = migrator(&mut schema, options).status().await;
+    schema.close().await;
+    status
 }
 
 /// Removes a store: the whole database, if it is there.
@@ -119,7 +123,9 @@ pub async fn schema_status(options: &ServerOptions) -> Result<SchemaStatus> {
 pub async fn drop_namespace(options: &ServerOptions) -> Result<()> {
     let schema = schema_of(options).await;
     let (mut schema, _) = schema.map_err(in_call("drop_namespace"))?;
-    migrator(&mut schema, options).drop_namespace().await
+    let dropped = migrator(&mut schema, options).drop_namespace().await;
+    schema.close().await;
+    dropped
 }
 
 /// A connection that looks after the schema of the namespace, to a server that can be used.

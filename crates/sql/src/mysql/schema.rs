@@ -3,9 +3,10 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlConnection;
+use sqlx::{AssertSqlSafe, Connection};
 use tokenkeep_core::{ErrorKind, StoreId, Timestamp};
+use tokio::time::timeout;
 
 use super::failure;
 use super::namespace::Namespace;
@@ -42,7 +43,17 @@ pub(super) struct MySqlSchema {
     pub(super) timeout: Duration,
 }
 
+/// How long a farewell to the server may take.
+const FAREWELL: Duration = Duration::from_secs(1);
+
 impl MySqlSchema {
+    /// Ends the session, which the server would note as broken off otherwise.
+    pub(super) async fn close(self) -> Namespace {
+        // What is to be done was done, and a server that does not listen ends it by itself.
+        let _ = timeout(FAREWELL, self.connection.close()).await;
+        self.namespace
+    }
+
     /// Runs a statement that holds no values.
     async fn run(&mut self, text: &str) -> Result<(), sqlx::Error> {
         sqlx::raw_sql(AssertSqlSafe(text))
