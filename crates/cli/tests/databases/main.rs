@@ -13,6 +13,8 @@ mod scratch;
 #[path = "../cli/support.rs"]
 mod support;
 #[cfg(test)]
+mod tls;
+#[cfg(test)]
 mod tokens;
 #[cfg(test)]
 mod wrong;
@@ -28,6 +30,7 @@ fn trials() -> Vec<libtest_mimic::Trial> {
     let on_each = lists.into_iter().flatten();
     let mut trials: Vec<_> = on_each.flat_map(place::on_each).collect();
     trials.extend(scratch::TESTS.iter().flat_map(place::on_each_alone));
+    trials.extend(tls::TESTS.iter().flat_map(place::on_each_server_alone));
     trials.extend(wrong::SERVER_TESTS.iter().flat_map(place::on_each_server));
     trials
 }

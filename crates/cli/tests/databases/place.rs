@@ -47,6 +47,12 @@ pub(crate) fn on_each_server(test: &Test) -> Vec<Trial> {
     kinds.map(|kind| trial(kind, test, shared_server)).into()
 }
 
+/// The test on a server of each kind that is its own and speaks TLS.
+pub(crate) fn on_each_server_alone(test: &Test) -> Vec<Trial> {
+    let kinds = [Kind::Postgres, Kind::Mysql];
+    kinds.map(|kind| trial(kind, test, own_server)).into()
+}
+
 /// The test on a store of each kind that has its server for itself.
 pub(crate) fn on_each_alone(test: &Test) -> Vec<Trial> {
     let kinds = [Kind::Sqlite, Kind::Postgres, Kind::Mysql];
@@ -76,7 +82,7 @@ fn shared_server(kind: Kind) -> Option<Result<On>> {
 }
 
 fn own_server(kind: Kind) -> Option<Result<On>> {
-    let settings = Settings::new();
+    let settings = Settings::new().with_tls();
     let started = match kind {
         Kind::Sqlite => return None,
         Kind::Postgres => Server::postgres(&settings),

@@ -13,7 +13,7 @@ use tokenkeep_conformance::gate::{Behind, Gate};
 use tokio::runtime::Handle;
 
 use self::store::ServerStore;
-use self::target::{Encryption, Target};
+use self::target::Target;
 use super::with_short_timeout;
 use crate::scratch::Namespaces;
 
@@ -56,17 +56,10 @@ impl Server {
 
     /// Why a store cannot be reached through a gate, if it cannot.
     pub(super) fn no_gate(&self) -> Result<Option<&'static str>> {
-        let target = Target::new(&self.url)?;
-        let is_named_alike = matches!(
-            target.address.host.as_deref(),
-            Some("localhost" | "127.0.0.1")
-        );
-        Ok(
-            (target.encryption == Encryption::VerifyFull && !is_named_alike).then_some(
-                "the suite holds up the server by a proxy on this machine, which sslmode=verify-full \
-                 does not let through; sslmode=verify-ca does",
-            ),
-        )
+        let reason = "the suite holds up the server by a proxy on this machine, which \
+                      sslmode=verify-full does not let through; sslmode=verify-ca does";
+        let refuses = Target::new(&self.url)?.refuses_a_gate();
+        Ok(refuses.then_some(reason))
     }
 
     /// Why the store of the place cannot be made to take no writes, if it cannot.

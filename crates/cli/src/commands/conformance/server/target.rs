@@ -60,6 +60,13 @@ impl Target {
         })
     }
 
+    /// Tells whether its certificate has to name a host that a proxy on this machine is not.
+    pub(super) fn refuses_a_gate(&self) -> bool {
+        let host = self.address.host.as_deref();
+        self.encryption == Encryption::VerifyFull
+            && !matches!(host, Some("localhost" | "127.0.0.1"))
+    }
+
     pub(super) fn port(&self) -> u16 {
         self.address.port.unwrap_or(self.usual_port)
     }
@@ -74,9 +81,9 @@ fn is_this_machine(host: &str) -> bool {
 mod tests {
     use super::*;
 
-    fn encryption(rest: &str) -> Encryption {
+    fn target(rest: &str) -> Target {
         let url: StoreUrl = format!("postgres://ada@{rest}").parse().unwrap();
-        Target::new(&url).unwrap().encryption
+        Target::new(&url).unwrap()
     }
 
     #[test]
@@ -93,7 +100,22 @@ mod tests {
             ("db/d?sslmode=verify-ca", Encryption::VerifyCa),
             ("db/d?sslmode=verify-full", Encryption::VerifyFull),
         ] {
-            assert_eq!(encryption(rest), expected, "{rest}");
+            assert_eq!(target(rest).encryption, expected, "{rest}");
+        }
+    }
+    #[test]
+    fn a_gate_is_refused_by_a_name_that_it_does_not_have() {
+        for (rest, expected) in [
+            ("db/d", true),
+            ("db/d?sslmode=verify-full", true),
+            ("[::1]/d?sslmode=verify-full", true),
+            ("db/d?sslmode=verify-ca", false),
+            ("db/d?sslmode=disable", false),
+            ("localhost/d?sslmode=verify-full", false),
+            ("127.0.0.1/d?ssl-ca=/ca", false),
+            ("localhost/d", false),
+        ] {
+            assert_eq!(target(rest).refuses_a_gate(), expected, "{rest}");
         }
     }
 }

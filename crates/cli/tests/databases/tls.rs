@@ -1,0 +1,57 @@
+//! Encrypted connections.
+
+use crate::place::{Place, Test};
+use crate::scratch::passes;
+
+pub(crate) const TESTS: &[Test] = &[
+    ("tls_is_verified_unless_the_url_says_otherwise", verified),
+    ("the_suite_holds_up_a_server_that_speaks_tls", suite),
+];
+
+/// The URL under the name that the server's certificate has, with these options besides.
+fn url(place: &Place, options: &str) -> String {
+    format!(
+        "{}{options}",
+        place.url.replace("@127.0.0.1:", "@localhost:")
+    )
+}
+
+fn verified(place: &Place) {
+    let tls = place.server().tls().unwrap();
+    let (ca, stranger) = (tls.ca.display(), tls.stranger.display());
+    let create = ["create", "--user=ada"];
+    for options in [
+        "",
+        "&sslmode=disable",
+        "&sslmode=require",
+        &format!("&ssl-ca={ca}"),
+        &format!("&ssl-ca={ca}&sslmode=verify-ca"),
+        &format!("&ssl-ca={ca}&sslmode=verify-full"),
+    ] {
+        place.run_on(&url(place, options), &create).expect(0);
+    }
+    for options in [
+        "&sslmode=verify-ca",
+        "&sslmode=verify-full",
+        &format!("&ssl-ca={stranger}"),
+        &format!("&ssl-ca={stranger}&sslmode=verify-ca"),
+        "&ssl-ca=/nowhere/ca.pem",
+    ] {
+        let answer = place.run_on(&url(place, options), &create);
+        assert!(matches!(answer.code, 2 | 3), "{options}: {answer:?}");
+        assert_eq!(answer.out, "", "{options}");
+    }
+}
+
+fn suite(place: &Place) {
+    let ca = place.server().tls().unwrap().ca.display();
+    let url = url(place, &format!("&sslmode=verify-full&ssl-ca={ca}"));
+    for filter in [
+        "contract::what_is_stored",
+        "creates_survive_a_kill",
+        "faults::a_thawed_backend_is_used",
+        "faults::a_read_only_backend_refuses",
+    ] {
+        passes(place, &url, filter);
+    }
+}
