@@ -198,7 +198,6 @@ async fn sqlite_pool(file: &Path, connections: u32) -> Fallible<SqlitePool> {
         .synchronous(SqliteSynchronous::Full)
         .pragma("wal_autocheckpoint", "16384")
         .pragma("cache_size", "-65536")
-        .pragma("mmap_size", "1073741824")
         .disable_statement_logging();
     let pool = SqlitePoolOptions::new()
         .max_connections(connections)
