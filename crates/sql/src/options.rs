@@ -89,7 +89,7 @@ impl fmt::Debug for ServerOptions {
 pub struct Tls {
     /// How much is asked of the server.
     pub mode: TlsMode,
-    /// A file of PEM certificates to trust instead of the system's.
+    /// A file of PEM certificates to trust beside the system's.
     pub ca: Option<PathBuf>,
     /// A PEM file with the client's own certificate; its key goes with it.
     pub certificate: Option<PathBuf>,
