@@ -1,8 +1,9 @@
-//! One call's bound in time, and whether anything was sent for it.
+//! One call's bound in time, and what may have become of it by then.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use tokenkeep_core::ErrorKind;
 use tokio::time::timeout_at;
 
 use crate::failure::{Failure, Outcome};
@@ -13,6 +14,7 @@ use crate::failure::{Failure, Outcome};
 #[derive(Debug)]
 pub(crate) struct Call {
     deadline: Instant,
+    had_connection: AtomicBool,
     was_sent: AtomicBool,
 }
 
@@ -24,6 +26,7 @@ impl Call {
         let far = Duration::from_secs(100 * 365 * 24 * 3600);
         Self {
             deadline: now + timeout.min(far),
+            had_connection: AtomicBool::new(false),
             was_sent: AtomicBool::new(false),
         }
     }
@@ -35,10 +38,11 @@ impl Call {
 
     /// From here on a statement may be on its way.
     pub(crate) fn sent(&self) {
+        self.had_connection.store(true, Ordering::Relaxed);
         self.was_sent.store(true, Ordering::Relaxed);
     }
 
-    /// What was sent was surely not applied, and the call begins anew.
+    /// What was sent was surely not applied: it was undone, or ends with its transaction.
     pub(crate) fn not_sent(&self) {
         self.was_sent.store(false, Ordering::Relaxed);
     }
@@ -47,13 +51,46 @@ impl Call {
     pub(crate) async fn bound<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         match timeout_at(self.deadline.into(), work).await {
             Ok(outcome) => outcome,
-            Err(_) if self.was_sent.load(Ordering::Relaxed) => {
-                Err(Failure::lost("the database did not answer in time"))
+            Err(_) => Err(self.cut_off()),
+        }
+    }
+
+    fn cut_off(&self) -> Failure {
+        if self.was_sent.load(Ordering::Relaxed) {
+            return Failure::lost("the database did not answer in time");
+        }
+        let problem = match self.had_connection.load(Ordering::Relaxed) {
+            true => "the database did not answer in time; nothing was committed",
+            false => "no connection to the database in time",
+        };
+        Failure::refused(ErrorKind::Unavailable, problem)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::future;
+
+    use super::*;
+    use crate::failure::Cause;
+
+    #[tokio::test]
+    async fn a_call_that_is_cut_off_says_how_far_it_came() {
+        let call = Call::within(Duration::ZERO);
+        let unavailable = Cause::Refused(ErrorKind::Unavailable);
+        for (step, cause, text) in [
+            (None, unavailable, "no connection"),
+            (Some(Call::sent as fn(&Call)), Cause::Lost, "in time"),
+            (Some(Call::not_sent), unavailable, "nothing was committed"),
+            (Some(Call::sent), Cause::Lost, "in time"),
+        ] {
+            if let Some(step) = step {
+                step(&call);
             }
-            Err(_) => Err(Failure::refused(
-                tokenkeep_core::ErrorKind::Unavailable,
-                "no connection to the database in time",
-            )),
+            let failure = call.bound(future::pending::<Outcome<()>>()).await;
+            let failure = failure.unwrap_err();
+            assert_eq!(failure.cause, cause);
+            assert!(failure.message.contains(text), "{}", failure.message);
         }
     }
 }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokenkeep_core::{ErrorKind, TokenId};
+use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
@@ -53,7 +54,8 @@ pub(crate) const MAX_BATCH_BYTES: usize = 1024 * 1024;
 ///
 /// - While fewer executions than lanes are in flight, a call is executed alone, in its own future.
 /// - Else it waits. The end of an execution hands its lane to a task that executes what waits, in
-///   order of arrival, until nothing does. No timer runs, and nothing waits for company.
+///   order of arrival, until nothing does. The task runs where the first of those waits: the call that
+///   ended may have been dropped outside of any runtime. No timer runs, and nothing waits for company.
 /// - Each answer comes from an execution that began after its call (R4).
 /// - A call that is dropped or out of time while it waits is withdrawn: surely not applied.
 pub(crate) struct Gather<B: Batch>(Arc<Shared<B>>);
@@ -75,6 +77,8 @@ struct Waiting<B: Batch> {
     ticket: u64,
     request: B::Request,
     answer: oneshot::Sender<Outcome<B::Answer>>,
+    /// Where the call waits.
+    runtime: Option<Handle>,
 }
 
 impl<B: Batch> Gather<B> {
@@ -134,6 +138,7 @@ impl<B: Batch> Shared<B> {
             ticket,
             request,
             answer: sender,
+            runtime: Handle::try_current().ok(),
         });
         Entry::Queued(Waiter {
             shared: Arc::clone(shared),
@@ -158,21 +163,31 @@ impl<B: Batch> Shared<B> {
             state.in_flight -= 1;
             return None;
         }
-        let queue = std::mem::take(&mut state.queue);
+        let most = self.bounds.requests.max(1);
         let mut taken = Vec::new();
+        let mut passed_over = Vec::new();
         let mut keys = HashSet::new();
         let mut bytes = 0;
-        for waiting in queue {
+        // So many waiting calls about one token cost no more than a full batch.
+        while taken.len() < most && passed_over.len() < most {
+            let Some(waiting) = state.queue.pop_front() else {
+                break;
+            };
             let weight = self.batch.weight(&waiting.request);
-            let is_full = taken.len() >= self.bounds.requests.max(1)
-                || (!taken.is_empty() && bytes + weight > MAX_BATCH_BYTES);
+            if !taken.is_empty() && bytes + weight > MAX_BATCH_BYTES {
+                state.queue.push_front(waiting);
+                break;
+            }
             let key = self.batch.key(&waiting.request);
-            if is_full || key.is_some_and(|key| !keys.insert(key)) {
-                state.queue.push_back(waiting);
+            if key.is_some_and(|key| !keys.insert(key)) {
+                passed_over.push(waiting);
             } else {
                 bytes += weight;
                 taken.push(waiting);
             }
+        }
+        for waiting in passed_over.into_iter().rev() {
+            state.queue.push_front(waiting);
         }
         Some(taken)
     }

@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use tokio::runtime::Handle;
-
 use super::{Batch, Shared};
 
 /// One execution's place. Dropped, it passes to what waits.
@@ -19,16 +17,17 @@ impl<B: Batch> Lane<B> {
 impl<B: Batch> Drop for Lane<B> {
     fn drop(&mut self) {
         let mut state = self.0.state();
-        if state.queue.is_empty() {
+        let Some(first) = state.queue.front() else {
             state.in_flight -= 1;
             return;
-        }
+        };
+        let runtime = first.runtime.clone();
         drop(state);
         let worker = Worker {
             shared: Arc::clone(&self.0),
             is_done: false,
         };
-        if let Ok(runtime) = Handle::try_current() {
+        if let Some(runtime) = runtime {
             runtime.spawn(worker.run());
         }
     }

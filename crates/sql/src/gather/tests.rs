@@ -14,6 +14,8 @@ struct Doubles {
     log: Mutex<Vec<Vec<u32>>>,
     running: AtomicUsize,
     most_running: AtomicUsize,
+    /// How often a request was weighed.
+    looks: AtomicUsize,
 }
 
 /// A batch with this request breaks the connection.
@@ -41,6 +43,7 @@ impl Batch for Gated {
     }
 
     fn weight(&self, request: &u32) -> usize {
+        self.doubles.looks.fetch_add(1, Ordering::SeqCst);
         if *request == 500 { MAX_BATCH_BYTES } else { 0 }
     }
 
@@ -280,6 +283,31 @@ async fn a_lone_call_that_is_dropped_hands_its_lane_on() {
 }
 
 #[tokio::test]
+async fn a_call_dropped_outside_of_a_runtime_hands_its_lane_on() {
+    let bench = Bench::new(1, 10);
+    let gather = Arc::clone(&bench.gather);
+    let mut first = Box::pin(async move { gather.call(100).await });
+    assert!((&mut first).now_or_never().is_none());
+    let waits = bench.begin(1).await;
+    std::thread::spawn(move || drop(first)).join().unwrap();
+    bench.let_through(1);
+    assert_eq!(waits.await.unwrap().unwrap(), 2);
+    until(|| bench.in_flight() == 0).await;
+}
+
+#[tokio::test]
+async fn what_waits_is_looked_at_about_once() {
+    for requests in [(10_000..11_000).collect::<Vec<_>>(), vec![7; 1_000]] {
+        let bench = Bench::new(1, 10);
+        let (_first, others) = bench.behind_one(&requests).await;
+        bench.let_through(2_000);
+        join_all(others).await;
+        let looks = bench.gated.doubles.looks.load(Ordering::SeqCst);
+        assert!((1_000..=11_000).contains(&looks), "{looks}");
+    }
+}
+
+#[tokio::test]
 async fn a_panic_leaves_nobody_waiting() {
     let bench = Bench::new(1, 2);
     let (first, others) = bench.behind_one(&[PANICS, 1, 2]).await;
@@ -305,8 +333,13 @@ fn a_runtime_that_ends_leaves_nobody_waiting() {
     let _first = other.block_on(bench.begin(100));
     let here = tokio::runtime::Builder::new_current_thread();
     let here = { here }.enable_time().build().unwrap();
-    let waits = here.block_on(bench.begin(1));
+    // The lane goes to the task of this one, on the runtime that ends first.
+    let second = other.block_on(bench.begin(1));
+    let waits = here.block_on(bench.begin(11));
+    bench.let_through(1);
+    here.block_on(until(|| bench.log().len() == 2));
     other.shutdown_timeout(Duration::from_secs(10));
+    drop(second);
     let answer = here.block_on(waits).unwrap();
     assert_eq!(cause(answer), Cause::Refused(ErrorKind::Unavailable));
     assert_eq!(bench.in_flight(), 0);
