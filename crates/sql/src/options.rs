@@ -89,7 +89,8 @@ impl fmt::Debug for ServerOptions {
 pub struct Tls {
     /// How much is asked of the server.
     pub mode: TlsMode,
-    /// A file of PEM certificates to trust beside the system's.
+    /// A file of PEM certificates of authorities to trust beside the system's, not instead of them.
+    /// Where the environment's `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, it stands for the system's.
     pub ca: Option<PathBuf>,
     /// A PEM file with the client's own certificate; its key goes with it.
     pub certificate: Option<PathBuf>,
@@ -108,9 +109,9 @@ pub enum TlsMode {
     Disable,
     /// Encrypted; the server's certificate is not verified.
     Require,
-    /// Encrypted, and the certificate comes from a trusted authority.
-    VerifyCa,
-    /// As [`VerifyCa`](Self::VerifyCa), and the certificate names the host.
+    /// Encrypted, and the server's certificate comes from a trusted authority and names the host.
+    /// There is no verification without the name: the system's authorities are trusted too, so the
+    /// owner of any public certificate would pass.
     VerifyFull,
 }
 

@@ -1,5 +1,6 @@
 //! Where a test has its store.
 
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::{Completion, Failed, Trial};
@@ -155,8 +156,19 @@ impl Place {
 
     /// Runs it on another store.
     pub(crate) fn run_on(&self, url: &str, args: &[&str]) -> Answer {
+        self.run_among(&[], url, args)
+    }
+
+    /// As [`run_on`](Self::run_on), with these variables in the environment.
+    pub(crate) fn run_among(
+        &self,
+        variables: &[(&str, &Path)],
+        url: &str,
+        args: &[&str],
+    ) -> Answer {
         let mut command = self.home.command(args);
         command.env("TOKENKEEP_STORE__URL", url);
+        command.envs(variables.iter().copied());
         self.keeps_secrets(Answer::of(command))
     }
 

@@ -25,16 +25,20 @@ fn verified(place: &Place) {
         "&sslmode=disable",
         "&sslmode=require",
         &format!("&ssl-ca={ca}"),
-        &format!("&ssl-ca={ca}&sslmode=verify-ca"),
         &format!("&ssl-ca={ca}&sslmode=verify-full"),
     ] {
         place.run_on(&url(place, options), &create).expect(0);
     }
+    // The environment's authorities stand for the system's.
+    let full = url(place, "&sslmode=verify-full");
+    let among = |file| place.run_among(&[("SSL_CERT_FILE", file)], &full, &create);
+    among(&*tls.ca).expect(0);
+    let answer = among(&tls.stranger);
+    assert!(matches!(answer.code, 2 | 3), "{answer:?}");
     for options in [
-        "&sslmode=verify-ca",
         "&sslmode=verify-full",
         &format!("&ssl-ca={stranger}"),
-        &format!("&ssl-ca={stranger}&sslmode=verify-ca"),
+        &format!("&ssl-ca={ca}&sslmode=verify-ca"),
         "&ssl-ca=/nowhere/ca.pem",
     ] {
         let answer = place.run_on(&url(place, options), &create);

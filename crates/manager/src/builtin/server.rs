@@ -43,6 +43,14 @@ fn read_now(url: &StoreUrl, kind: &Kind) -> Result<ServerOptions> {
              `password_file` names",
         ));
     }
+    let tls_mode = url.options().text("sslmode");
+    if tls_mode.is_some_and(|mode| *mode == "verify-ca") {
+        return Err(url.fault(
+            "has sslmode=verify-ca: the system's authorities are trusted too, so without the host's \
+             name any public certificate would do; use verify-full, with an address that the \
+             certificate names",
+        ));
+    }
     let mut address = url.server()?;
     let mut given = url.options();
     let namespace = given.text("namespace").map(|name| name.to_string());
@@ -102,7 +110,6 @@ fn take_tls(given: &mut UrlOptions) -> Result<Tls> {
     let modes = [
         ("disable", TlsMode::Disable),
         ("require", TlsMode::Require),
-        ("verify-ca", TlsMode::VerifyCa),
         ("verify-full", TlsMode::VerifyFull),
     ];
     let mode = given.choice("sslmode", &modes)?;

@@ -62,7 +62,6 @@ fn mode(options: &ServerOptions) -> MySqlSslMode {
         TlsMode::Default | TlsMode::VerifyFull => MySqlSslMode::VerifyIdentity,
         TlsMode::Disable => MySqlSslMode::Disabled,
         TlsMode::Require => MySqlSslMode::Required,
-        TlsMode::VerifyCa => MySqlSslMode::VerifyCa,
     }
 }
 

@@ -62,7 +62,6 @@ fn mode(options: &ServerOptions) -> PgSslMode {
         TlsMode::Default | TlsMode::VerifyFull => PgSslMode::VerifyFull,
         TlsMode::Disable => PgSslMode::Disable,
         TlsMode::Require => PgSslMode::Require,
-        TlsMode::VerifyCa => PgSslMode::VerifyCa,
     }
 }
 

@@ -57,7 +57,8 @@ impl Server {
     /// Why a store cannot be reached through a gate, if it cannot.
     pub(super) fn no_gate(&self) -> Result<Option<&'static str>> {
         let reason = "the suite holds up the server by a proxy on this machine, which \
-                      sslmode=verify-full does not let through; sslmode=verify-ca does";
+                      sslmode=verify-full lets through only if the URL names localhost or 127.0.0.1; \
+                      sslmode=require does too, and verifies nothing";
         let refuses = Target::new(&self.url)?.refuses_a_gate();
         Ok(refuses.then_some(reason))
     }

@@ -133,7 +133,7 @@ fn what_is_not_given_has_its_default() {
 #[test]
 fn every_option() {
     let url = "postgres://ada@db/tokens?namespace=n&durability=relaxed&pool_size=3&timeout=2s\
-               &statement_timeout=1s&migrations=check&max_data_len=9&sslmode=verify-ca\
+               &statement_timeout=1s&migrations=check&max_data_len=9&sslmode=verify-full\
                &ssl-ca=/ca&ssl-cert=/cert&ssl-key=/key";
     let options = good(url, &POSTGRES);
     let common = options.common;
@@ -146,7 +146,7 @@ fn every_option() {
     assert_eq!(common.limits.max_data_len, 9);
     assert_eq!(options.statement_timeout, Some(Duration::from_secs(1)));
     let tls = Tls {
-        mode: TlsMode::VerifyCa,
+        mode: TlsMode::VerifyFull,
         ca: Some("/ca".into()),
         certificate: Some("/cert".into()),
         key: Some("/key".into()),
@@ -160,7 +160,7 @@ fn whoever_names_a_certificate_means_it() {
     assert_eq!(mode(""), TlsMode::Default);
     assert_eq!(mode("?ssl-ca=/ca"), TlsMode::VerifyFull);
     assert_eq!(mode("?ssl-cert=/c&ssl-key=/k"), TlsMode::VerifyFull);
-    assert_eq!(mode("?ssl-ca=/ca&sslmode=verify-ca"), TlsMode::VerifyCa);
+    assert_eq!(mode("?sslmode=verify-full"), TlsMode::VerifyFull);
     assert_eq!(mode("?sslmode=require"), TlsMode::Require);
     assert_eq!(mode("?sslmode=disable"), TlsMode::Disable);
 }
@@ -214,7 +214,11 @@ fn bad_urls_and_what_is_wrong_with_them() {
         ),
         (
             "postgres://ada@db/tokens?sslmode=prefer",
-            "not one of: disable, require, verify-ca, verify-full",
+            "not one of: disable, require, verify-full",
+        ),
+        (
+            "postgres://ada@db/tokens?ssl-ca=/ca&sslmode=verify-ca",
+            "use verify-full",
         ),
         ("postgres://ada@db/tokens?ssl-cert=/c", "go together"),
         ("postgres://ada@db/tokens?ssl-key=/c", "go together"),

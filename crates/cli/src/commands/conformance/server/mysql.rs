@@ -22,7 +22,6 @@ async fn connect(target: &Target) -> Result<MySqlConnection> {
         .ssl_mode(match target.encryption {
             Encryption::None => MySqlSslMode::Disabled,
             Encryption::Require => MySqlSslMode::Required,
-            Encryption::VerifyCa => MySqlSslMode::VerifyCa,
             Encryption::VerifyFull => MySqlSslMode::VerifyIdentity,
         });
     let options = match &target.socket {

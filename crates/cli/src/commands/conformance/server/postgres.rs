@@ -20,7 +20,6 @@ async fn connect(target: &Target) -> Result<PgConnection> {
         .ssl_mode(match target.encryption {
             Encryption::None => PgSslMode::Disable,
             Encryption::Require => PgSslMode::Require,
-            Encryption::VerifyCa => PgSslMode::VerifyCa,
             Encryption::VerifyFull => PgSslMode::VerifyFull,
         });
     let [ca, certificate, key] = &target.files;

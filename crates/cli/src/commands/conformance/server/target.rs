@@ -12,7 +12,6 @@ use super::{fault, is_postgres};
 pub(super) enum Encryption {
     None,
     Require,
-    VerifyCa,
     VerifyFull,
 }
 
@@ -46,7 +45,6 @@ impl Target {
         let encryption = match option("sslmode").as_deref() {
             Some("disable") => Encryption::None,
             Some("require") => Encryption::Require,
-            Some("verify-ca") => Encryption::VerifyCa,
             None if is_local && files == [None, None, None] => Encryption::None,
             _ => Encryption::VerifyFull,
         };
@@ -97,7 +95,6 @@ mod tests {
             ("localhost/d?ssl-ca=/ca", Encryption::VerifyFull),
             ("db/d?sslmode=disable", Encryption::None),
             ("localhost/d?sslmode=require", Encryption::Require),
-            ("db/d?sslmode=verify-ca", Encryption::VerifyCa),
             ("db/d?sslmode=verify-full", Encryption::VerifyFull),
         ] {
             assert_eq!(target(rest).encryption, expected, "{rest}");
@@ -109,7 +106,7 @@ mod tests {
             ("db/d", true),
             ("db/d?sslmode=verify-full", true),
             ("[::1]/d?sslmode=verify-full", true),
-            ("db/d?sslmode=verify-ca", false),
+            ("db/d?sslmode=require", false),
             ("db/d?sslmode=disable", false),
             ("localhost/d?sslmode=verify-full", false),
             ("127.0.0.1/d?ssl-ca=/ca", false),
