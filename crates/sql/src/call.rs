@@ -8,6 +8,9 @@ use tokio::time::timeout_at;
 
 use crate::failure::{Failure, Outcome};
 
+/// An endless timeout is as good as a hundred years.
+pub(crate) const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+
 /// One attempt to get an answer from the database.
 ///
 /// Until a connection was had for it, nothing of it can have been applied.
@@ -21,11 +24,13 @@ pub(crate) struct Call {
 impl Call {
     /// A call that ends within this time.
     pub(crate) fn within(timeout: Duration) -> Self {
-        let now = Instant::now();
-        // An endless timeout is as good as a hundred years.
-        let far = Duration::from_secs(100 * 365 * 24 * 3600);
+        Self::until(Instant::now() + timeout.min(ENDLESS))
+    }
+
+    /// A call that ends by then.
+    pub(crate) const fn until(deadline: Instant) -> Self {
         Self {
-            deadline: now + timeout.min(far),
+            deadline,
             had_connection: AtomicBool::new(false),
             was_sent: AtomicBool::new(false),
         }

@@ -54,6 +54,18 @@ impl Failure {
         }
     }
 
+    /// Whether one record of several may have caused it. Nothing was applied then.
+    pub(crate) const fn may_be_of_one(&self) -> bool {
+        !matches!(
+            self.cause,
+            Cause::Again
+                | Cause::Lost
+                | Cause::Refused(
+                    ErrorKind::Unavailable | ErrorKind::Config | ErrorKind::Indeterminate
+                )
+        )
+    }
+
     /// The error that the caller of an operation with this effect gets.
     pub(crate) fn into_error(self, effect: Effect) -> Error {
         let kind = match (self.cause, effect) {

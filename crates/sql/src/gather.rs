@@ -1,21 +1,24 @@
 //! Gathers concurrent calls of one kind into one statement, and lets a lone call straight through.
 
+mod execution;
 mod lane;
+mod queue;
+mod waiter;
 
-use std::collections::{HashSet, VecDeque};
 use std::fmt;
 use std::slice;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use tokenkeep_core::{ErrorKind, TokenId};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
-use tokio::time::timeout_at;
 
-use self::lane::Lane;
-use crate::call::Call;
+use self::lane::{Lane, Lanes};
+use self::queue::{Queue, Waiting};
+use self::waiter::Waiter;
+use crate::call::{Call, ENDLESS};
 use crate::failure::{Cause, Failure, Outcome};
 
 /// Work that can be done for many callers at once.
@@ -30,8 +33,8 @@ pub(crate) trait Batch: Send + Sync + 'static {
     /// How many bytes the request brings along.
     fn weight(&self, request: &Self::Request) -> usize;
 
-    /// Answers each request, in the order given, within a bound of its own.
-    async fn execute(&self, requests: &[Self::Request]) -> Outcome<Vec<Self::Answer>>;
+    /// Answers each request, in the order given, within the bound of this call.
+    async fn execute(&self, call: &Call, requests: &[Self::Request]) -> Outcome<Vec<Self::Answer>>;
 }
 
 /// How much is done at once.
@@ -45,8 +48,25 @@ pub(crate) struct Bounds {
     pub(crate) timeout: Duration,
 }
 
+impl Bounds {
+    /// The time that a waiting call must have left to be begun: one that is cut off soon leaves doubt
+    /// and takes the place of one that is not.
+    fn least(&self) -> Duration {
+        self.timeout / 4
+    }
+
+    /// How long before the first of its callers gives up a batch ends, so that each is told what
+    /// became of it.
+    fn margin(&self) -> Duration {
+        self.timeout / 16
+    }
+}
+
 /// More bytes than this make no batch: one request may have more, and is then alone.
 pub(crate) const MAX_BATCH_BYTES: usize = 1024 * 1024;
+
+/// What a call is told whose turn did not come, or too late.
+const BUSY: &str = "the database was busy with earlier calls for too long";
 
 /// Calls of one kind on their way to the database.
 ///
@@ -57,7 +77,12 @@ pub(crate) const MAX_BATCH_BYTES: usize = 1024 * 1024;
 ///   order of arrival, until nothing does. The task runs where the first of those waits: the call that
 ///   ended may have been dropped outside of any runtime. No timer runs, and nothing waits for company.
 /// - Each answer comes from an execution that began after its call (R4).
-/// - A call that is dropped or out of time while it waits is withdrawn: surely not applied.
+/// - A call that is dropped or out of time while it waits is withdrawn: surely not applied. So is one
+///   with too little time left when its turn comes.
+/// - After an execution whose answer was lost the next is of one call: where the database is gone, the
+///   others learn that they were surely not applied.
+/// - A lane that is held for longer than any call takes, by a call that nobody polls, is given to
+///   another.
 pub(crate) struct Gather<B: Batch>(Arc<Shared<B>>);
 
 struct Shared<B: Batch> {
@@ -67,42 +92,40 @@ struct Shared<B: Batch> {
 }
 
 struct State<B: Batch> {
-    in_flight: usize,
-    next_ticket: u64,
-    /// In order of their tickets.
-    queue: VecDeque<Waiting<B>>,
-}
-
-struct Waiting<B: Batch> {
-    ticket: u64,
-    request: B::Request,
-    answer: oneshot::Sender<Outcome<B::Answer>>,
-    /// Where the call waits.
-    runtime: Option<Handle>,
+    lanes: Lanes,
+    queue: Queue<B>,
+    /// Whether the last execution's answer was lost.
+    in_doubt: bool,
 }
 
 impl<B: Batch> Gather<B> {
     pub(crate) fn new(batch: B, bounds: Bounds) -> Self {
+        let bounds = Bounds {
+            timeout: bounds.timeout.min(ENDLESS),
+            ..bounds
+        };
         Self(Arc::new(Shared {
             batch,
             bounds,
             state: Mutex::new(State {
-                in_flight: 0,
-                next_ticket: 0,
-                queue: VecDeque::new(),
+                lanes: Lanes::new(bounds.lanes, bounds.timeout),
+                queue: Queue::new(),
+                in_doubt: false,
             }),
         }))
     }
 
     /// Answers one request.
     pub(crate) async fn call(&self, request: B::Request) -> Outcome<B::Answer> {
-        match Shared::enter(&self.0, request) {
+        let call = Call::within(self.0.bounds.timeout);
+        match Shared::enter(&self.0, request, &call) {
             Entry::Alone(request, lane) => {
-                let outcome = self.0.batch.execute(slice::from_ref(&request)).await;
+                let requests = slice::from_ref(&request);
+                let outcome = self.0.execute(&call, requests).await;
                 drop(lane);
                 outcome.and_then(|answers| only(answers.into_iter()))
             }
-            Entry::Queued(waiter) => waiter.answer().await,
+            Entry::Queued(waiter) => waiter.answer(&call).await,
         }
     }
 }
@@ -125,120 +148,64 @@ impl<B: Batch> Shared<B> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn enter(shared: &Arc<Self>, request: B::Request) -> Entry<B> {
+    fn enter(shared: &Arc<Self>, request: B::Request, call: &Call) -> Entry<B> {
         let mut state = shared.state();
-        if state.in_flight < shared.bounds.lanes.max(1) {
-            state.in_flight += 1;
-            return Entry::Alone(request, Lane::of(shared));
+        if let Some(number) = state.lanes.take(Instant::now()) {
+            return Entry::Alone(request, Lane::new(shared, number));
         }
-        let ticket = state.next_ticket;
-        state.next_ticket += 1;
         let (sender, receiver) = oneshot::channel();
-        state.queue.push_back(Waiting {
-            ticket,
+        let ticket = state.queue.push(Waiting {
             request,
             answer: sender,
+            deadline: call.deadline(),
             runtime: Handle::try_current().ok(),
         });
-        Entry::Queued(Waiter {
-            shared: Arc::clone(shared),
-            ticket,
-            answer: receiver,
-        })
+        Entry::Queued(Waiter::new(shared, ticket, receiver))
     }
 
-    /// Takes a request back; tells whether it still waited.
-    fn withdraw(&self, ticket: u64) -> bool {
-        let mut state = self.state();
-        let found = state
-            .queue
-            .binary_search_by_key(&ticket, |waiting| waiting.ticket);
-        found.is_ok_and(|place| state.queue.remove(place).is_some())
-    }
-
-    /// The next batch; `None` once nothing waits, and then the lane is free.
-    fn next(&self) -> Option<Vec<Waiting<B>>> {
-        let mut state = self.state();
-        if state.queue.is_empty() {
-            state.in_flight -= 1;
-            return None;
-        }
-        let most = self.bounds.requests.max(1);
-        let mut taken = Vec::new();
-        let mut passed_over = Vec::new();
-        let mut keys = HashSet::new();
-        let mut bytes = 0;
-        // So many waiting calls about one token cost no more than a full batch.
-        while taken.len() < most && passed_over.len() < most {
-            let Some(waiting) = state.queue.pop_front() else {
-                break;
+    /// The next batch for this lane; `None` once nothing waits, and then the lane is free.
+    fn next(&self, lane: u64) -> Option<Vec<Waiting<B>>> {
+        loop {
+            let now = Instant::now();
+            let mut state = self.state();
+            if !state.lanes.renew(lane, now) {
+                return None;
+            }
+            if state.queue.is_empty() {
+                state.lanes.free(lane);
+                return None;
+            }
+            let most = match state.in_doubt {
+                true => 1,
+                false => self.bounds.requests.max(1),
             };
-            let weight = self.batch.weight(&waiting.request);
-            if !taken.is_empty() && bytes + weight > MAX_BATCH_BYTES {
-                state.queue.push_front(waiting);
-                break;
+            let taken = state
+                .queue
+                .take(&self.batch, most, now + self.bounds.least());
+            drop(state);
+            for waiting in taken.late {
+                waiting.refuse(BUSY);
             }
-            let key = self.batch.key(&waiting.request);
-            if key.is_some_and(|key| !keys.insert(key)) {
-                passed_over.push(waiting);
-            } else {
-                bytes += weight;
-                taken.push(waiting);
+            if !taken.batch.is_empty() {
+                return Some(taken.batch);
             }
         }
-        for waiting in passed_over.into_iter().rev() {
-            state.queue.push_front(waiting);
-        }
-        Some(taken)
     }
 
-    async fn execute(&self, taken: Vec<Waiting<B>>) {
-        let mut requests = Vec::with_capacity(taken.len());
-        let mut callers = Vec::with_capacity(taken.len());
-        for waiting in taken {
-            requests.push(waiting.request);
-            callers.push(waiting.answer);
-        }
-        match self.batch.execute(&requests).await {
-            Ok(answers) => {
-                let mut answers = answers.into_iter();
-                // A caller that is gone needs no answer.
-                for caller in callers {
-                    let _ = caller.send(only(answers.by_ref().take(1)));
-                }
-            }
-            Err(failure) if requests.len() > 1 && may_be_one_of_them(&failure) => {
-                for (request, caller) in requests.iter().zip(callers) {
-                    let outcome = self.batch.execute(slice::from_ref(request)).await;
-                    let _ = caller.send(outcome.and_then(|answers| only(answers.into_iter())));
-                }
-            }
-            Err(failure) => {
-                for caller in callers {
-                    let _ = caller.send(Err(failure.clone()));
-                }
-            }
-        }
+    async fn execute(&self, call: &Call, requests: &[B::Request]) -> Outcome<Vec<B::Answer>> {
+        let outcome = self.batch.execute(call, requests).await;
+        let is_lost = matches!(&outcome, Err(failure) if failure.cause == Cause::Lost);
+        self.state().in_doubt = is_lost;
+        outcome
     }
 
     /// Answers all that wait: nobody will execute them.
     fn abandon(&self) {
-        let queue = std::mem::take(&mut self.state().queue);
-        for waiting in queue {
-            let failure = Failure::refused(ErrorKind::Unavailable, "the runtime is shutting down");
-            let _ = waiting.answer.send(Err(failure));
+        let waiting = self.state().queue.take_all();
+        for waiting in waiting {
+            waiting.refuse("the runtime is shutting down");
         }
     }
-}
-
-/// A fault that one record has must not become everybody's.
-fn may_be_one_of_them(failure: &Failure) -> bool {
-    !matches!(
-        failure.cause,
-        Cause::Again
-            | Cause::Lost
-            | Cause::Refused(ErrorKind::Unavailable | ErrorKind::Config | ErrorKind::Indeterminate)
-    )
 }
 
 fn only<T>(mut answers: impl Iterator<Item = T>) -> Outcome<T> {
@@ -247,33 +214,9 @@ fn only<T>(mut answers: impl Iterator<Item = T>) -> Outcome<T> {
         .ok_or_else(|| Failure::refused(ErrorKind::Internal, "a batch left a call unanswered"))
 }
 
-/// A call in the queue. Dropped, it is withdrawn.
-struct Waiter<B: Batch> {
-    shared: Arc<Shared<B>>,
-    ticket: u64,
-    answer: oneshot::Receiver<Outcome<B::Answer>>,
-}
-
-impl<B: Batch> Waiter<B> {
-    async fn answer(mut self) -> Outcome<B::Answer> {
-        let deadline = Call::within(self.shared.bounds.timeout).deadline();
-        match timeout_at(deadline.into(), &mut self.answer).await {
-            Ok(Ok(outcome)) => outcome,
-            Ok(Err(_)) => Err(Failure::lost("the work on a batch was cut short")),
-            Err(_) if self.shared.withdraw(self.ticket) => Err(Failure::refused(
-                ErrorKind::Unavailable,
-                "the database was busy with earlier calls for too long",
-            )),
-            Err(_) => Err(Failure::lost("the database did not answer in time")),
-        }
-    }
-}
-
-impl<B: Batch> Drop for Waiter<B> {
-    fn drop(&mut self) {
-        self.shared.withdraw(self.ticket);
-    }
-}
-
+#[cfg(test)]
+mod bench;
+#[cfg(test)]
+mod outages;
 #[cfg(test)]
 mod tests;

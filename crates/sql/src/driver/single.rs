@@ -6,6 +6,7 @@ use async_trait::async_trait;
 use tokenkeep_core::{TokenId, TokenRecord};
 
 use super::core::{Core, attempt};
+use crate::call::Call;
 use crate::failure::Outcome;
 use crate::gather::Batch;
 
@@ -26,10 +27,9 @@ impl Batch for Creates {
         record.data.len()
     }
 
-    async fn execute(&self, records: &[TokenRecord]) -> Outcome<Vec<bool>> {
+    async fn execute(&self, call: &Call, records: &[TokenRecord]) -> Outcome<Vec<bool>> {
         let now = self.0.now();
-        let call = self.0.call();
-        attempt(&call, || self.0.dialect.insert(&call, records, now)).await
+        attempt(call, || self.0.dialect.insert(call, records, now)).await
     }
 }
 
@@ -51,15 +51,13 @@ impl Batch for Gets {
         0
     }
 
-    async fn execute(&self, ids: &[TokenId]) -> Outcome<Vec<Option<TokenRecord>>> {
-        let call = self.0.call();
+    async fn execute(&self, call: &Call, ids: &[TokenId]) -> Outcome<Vec<Option<TokenRecord>>> {
         if let [_] = ids {
-            let found = attempt(&call, || self.0.dialect.fetch(&call, ids)).await?;
+            let found = attempt(call, || self.0.dialect.fetch(call, ids)).await?;
             return Ok(vec![found.into_iter().next()]);
         }
-        let mut seen = HashSet::with_capacity(ids.len());
-        let distinct: Vec<_> = ids.iter().copied().filter(|id| seen.insert(*id)).collect();
-        let found = attempt(&call, || self.0.dialect.fetch(&call, &distinct)).await?;
+        let distinct = distinct(ids);
+        let found = attempt(call, || self.0.dialect.fetch(call, &distinct)).await?;
         let found: HashMap<_, _> = found.into_iter().map(|found| (found.id, found)).collect();
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
@@ -74,22 +72,30 @@ impl Batch for Deletes {
     type Request = TokenId;
     type Answer = bool;
 
-    fn key(&self, id: &TokenId) -> Option<TokenId> {
-        Some(*id)
+    /// Of those about the same token the first revokes it.
+    fn key(&self, _: &TokenId) -> Option<TokenId> {
+        None
     }
 
     fn weight(&self, _: &TokenId) -> usize {
         0
     }
 
-    async fn execute(&self, ids: &[TokenId]) -> Outcome<Vec<bool>> {
+    async fn execute(&self, call: &Call, ids: &[TokenId]) -> Outcome<Vec<bool>> {
         let now = self.0.now();
-        let call = self.0.call();
-        let revoked = attempt(&call, || self.0.dialect.revoke(&call, ids, now)).await?;
         if let [_] = ids {
+            let revoked = attempt(call, || self.0.dialect.revoke(call, ids, now)).await?;
             return Ok(vec![!revoked.is_empty()]);
         }
-        let revoked: HashSet<_> = revoked.into_iter().collect();
-        Ok(ids.iter().map(|id| revoked.contains(id)).collect())
+        let distinct = distinct(ids);
+        let revoked = attempt(call, || self.0.dialect.revoke(call, &distinct, now)).await?;
+        let mut revoked: HashSet<_> = revoked.into_iter().collect();
+        Ok(ids.iter().map(|id| revoked.remove(id)).collect())
     }
+}
+
+/// Each id once, in order of its first place.
+fn distinct(ids: &[TokenId]) -> Vec<TokenId> {
+    let mut seen = HashSet::with_capacity(ids.len());
+    ids.iter().copied().filter(|id| seen.insert(*id)).collect()
 }
