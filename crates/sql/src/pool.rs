@@ -3,33 +3,36 @@
 //! Not sqlx's pool: that one asks the server once more whenever a connection comes back, and hands
 //! it back through a task.
 
+mod link;
+mod manager;
+
 use std::fmt;
-use std::sync::{Arc, Mutex, PoisonError};
-use std::time::{Duration, Instant};
+use std::sync::Arc;
 
 use async_trait::async_trait;
-use deadpool::managed::{self, Metrics, Object, PoolError, QueueMode, RecycleError, RecycleResult};
+use deadpool::managed::{self, PoolError, QueueMode};
 use tokenkeep_core::{Error, ErrorKind, Result};
 
+pub(crate) use self::link::Link;
+use self::manager::Manager;
 use crate::call::Call;
-use crate::failure::{Cause, Failure, Outcome};
-
-/// How long a connection may rest before it has to prove itself before its next use.
-const REST: Duration = Duration::from_secs(1);
-
-/// How long such a proof may take.
-const PROOF: Duration = Duration::from_secs(1);
+use crate::failure::{Failure, Outcome};
 
 /// Makes connections to one namespace, ready for its statements.
 #[async_trait]
 pub(crate) trait Connector: Send + Sync + 'static {
     type Connection: Send + 'static;
 
+    /// Whether the database works on, for a while, for a connection that was closed in the middle of
+    /// a call. A server does.
+    const WORKS_ON: bool = true;
+
     /// Opens a connection and gives it its session settings.
     async fn connect(&self) -> Outcome<Self::Connection>;
 
-    /// Proves that the server still answers on a connection that has rested. No transaction is open
-    /// on it: what a call left half done was closed.
+    /// Proves that the server still answers on a connection: one that has rested, with no
+    /// transaction open, or one whose call was cut off and which is closed next. Whatever the server
+    /// is at work on for it has ended then.
     async fn reset(&self, connection: &mut Self::Connection) -> Outcome<()>;
 }
 
@@ -47,17 +50,13 @@ impl<C: Connector> fmt::Debug for Pool<C> {
 impl<C: Connector> Pool<C> {
     /// No connection is made yet.
     pub(crate) fn new(connector: Arc<C>, size: u32) -> Result<Self> {
-        let manager = Manager {
-            connector,
-            broken: Mutex::default(),
-        };
         let config = managed::PoolConfig {
             max_size: size.max(1) as usize,
             // The one used last is the likeliest to be alive and warm.
             queue_mode: QueueMode::Lifo,
             ..managed::PoolConfig::default()
         };
-        managed::Pool::builder(manager)
+        managed::Pool::builder(Manager::new(connector))
             .config(config)
             .build()
             .map(Self)
@@ -73,104 +72,9 @@ impl<C: Connector> Pool<C> {
             _ => Failure::refused(ErrorKind::Unavailable, "no connection to the database"),
         })?;
         call.sent();
-        Ok(Link(Some(object)))
+        Ok(Link::new(&self.0, object, call))
     }
 }
 
-/// A connection, and when its last call ended.
-pub(crate) struct Slot<C> {
-    connection: C,
-    used: Instant,
-}
-
-struct Manager<C> {
-    connector: Arc<C>,
-    /// When a connection was last found broken: those used before then have to prove themselves.
-    broken: Mutex<Option<Instant>>,
-}
-
-impl<C: Connector> Manager<C> {
-    fn broke(&self) {
-        *self.broken.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
-    }
-
-    fn is_trusted(&self, slot: &Slot<C::Connection>) -> bool {
-        let broken = *self.broken.lock().unwrap_or_else(PoisonError::into_inner);
-        slot.used.elapsed() < REST && broken.is_none_or(|broken| broken < slot.used)
-    }
-}
-
-impl<C: Connector> managed::Manager for Manager<C> {
-    type Type = Slot<C::Connection>;
-    type Error = Failure;
-
-    async fn create(&self) -> Outcome<Self::Type> {
-        // No statement was sent on it, so nothing can have been applied.
-        let connection = self.connector.connect().await.map_err(|failure| {
-            self.broke();
-            match failure.cause {
-                Cause::Refused(_) => failure,
-                Cause::Again | Cause::Lost => {
-                    Failure::refused(ErrorKind::Unavailable, failure.message)
-                }
-            }
-        })?;
-        Ok(Slot {
-            connection,
-            used: Instant::now(),
-        })
-    }
-
-    async fn recycle(&self, slot: &mut Self::Type, _: &Metrics) -> RecycleResult<Failure> {
-        if self.is_trusted(slot) {
-            return Ok(());
-        }
-        let reset = self.connector.reset(&mut slot.connection);
-        let outcome = tokio::time::timeout(PROOF, reset).await;
-        if let Ok(Ok(())) = outcome {
-            return Ok(());
-        }
-        self.broke();
-        Err(RecycleError::message("the connection is broken"))
-    }
-}
-
-/// A connection that one call uses.
-///
-/// [`done`](Self::done) or [`end`](Self::end) gives it back. Dropped without, it is closed: a call that
-/// was cut off may have left a transaction open, whose locks nobody else must wait for, or an answer
-/// on its way that the next call would take for its own.
-pub(crate) struct Link<C: Connector>(Option<Object<Manager<C>>>);
-
-impl<C: Connector> Link<C> {
-    /// The connection.
-    pub(crate) fn connection(&mut self) -> Outcome<&mut C::Connection> {
-        let gone = || Failure::refused(ErrorKind::Internal, "the connection was given back");
-        let slot = self.0.as_mut().ok_or_else(gone)?;
-        Ok(&mut slot.connection)
-    }
-
-    /// The call ran to its end, whatever its answer, and no transaction is open.
-    pub(crate) fn done(mut self) {
-        if let Some(mut object) = self.0.take() {
-            object.used = Instant::now();
-        }
-    }
-
-    /// As [`done`](Self::done) for a single statement, unless the connection broke over it.
-    pub(crate) fn end<T>(self, outcome: Outcome<T>) -> Outcome<T> {
-        match &outcome {
-            Err(failure) if failure.cause == Cause::Lost => drop(self),
-            _ => self.done(),
-        }
-        outcome
-    }
-}
-
-impl<C: Connector> Drop for Link<C> {
-    fn drop(&mut self) {
-        if let Some(object) = self.0.take() {
-            drop(Object::take(object));
-        }
-    }
-}
+#[cfg(test)]
+mod tests;

@@ -136,6 +136,9 @@ pub(super) struct Connections {
 impl pool::Connector for Connections {
     type Connection = Session;
 
+    /// A session that was given up commits nothing any more.
+    const WORKS_ON: bool = false;
+
     async fn connect(&self) -> Outcome<Session> {
         // The file was there when the store was opened; a new one would be an empty store.
         if !self.connector.file().exists() {
