@@ -63,7 +63,8 @@ pub struct ServerOptions {
     pub namespace: String,
     /// Whether and how the connection is encrypted.
     pub tls: Tls,
-    /// How long the server may work on one statement. Default: as long as [`SqlOptions::timeout`].
+    /// How long the server may work on one statement; at most [`SqlOptions::timeout`]. Default:
+    /// PostgreSQL nine tenths of it, so that the server's answer comes first; others all of it.
     pub statement_timeout: Option<Duration>,
     /// What every store is opened with.
     pub common: SqlOptions,

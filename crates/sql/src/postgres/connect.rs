@@ -15,6 +15,25 @@ use crate::pool::Connector;
 /// Holds the statements that are always the same and those of all filters in common use.
 const STATEMENTS: usize = 256;
 
+/// What the server's, the database's and the account's defaults would change the meaning of statements
+/// by. Where a policy would hide rows, statements fail instead.
+const MEANING: &str = "SET default_transaction_isolation = 'read committed'; \
+     SET search_path = pg_catalog, pg_temp; SET row_security = off; \
+     SET standard_conforming_strings = on; SET client_min_messages = warning";
+
+/// Plans are meant for big tables, since one that was made while a table was small is kept: reading
+/// rows in vain counts much. Pages are read in the order of an index, while a bitmap would read all that
+/// an anchor has; compiling and helpers never pay.
+const PLANS: &str = "SET plan_cache_mode = auto; SET enable_indexscan = on; \
+     SET enable_seqscan = off; SET enable_bitmapscan = off; \
+     SET enable_mergejoin = off; \
+     SET seq_page_cost = 1; SET random_page_cost = 1.1; SET cpu_tuple_cost = 1; \
+     SET max_parallel_workers_per_gather = 0; SET jit = off";
+
+/// Not every version has these, which end sessions that may be in use.
+const LIFE: &str = "SELECT set_config(name, '0', false) FROM pg_settings \
+     WHERE name IN ('idle_session_timeout', 'transaction_timeout')";
+
 /// Makes connections to one database.
 pub(super) struct Server {
     options: ServerOptions,
@@ -25,7 +44,9 @@ impl Server {
     /// For the calls of a driver.
     pub(super) fn for_calls(options: &ServerOptions) -> Result<Self> {
         let longest = options.common.timeout;
-        let statement = options.statement_timeout.unwrap_or(longest).min(longest);
+        // Before the call's own end, so that the answer is a plain refusal and leaves no doubt.
+        let usual = longest.mul_f64(0.9);
+        let statement = options.statement_timeout.unwrap_or(usual).min(longest);
         Self::new(options, Some(statement))
     }
 
@@ -92,18 +113,19 @@ fn settings(options: &ServerOptions, statement_timeout: Option<Duration>) -> Str
         }
         Durability::Relaxed | Durability::Volatile => "'off'",
     };
-    // Plans: pages are read in the order of an index, a bitmap would read all that an anchor has; and
-    // compiling never pays.
-    format!(
-        "SET statement_timeout = {statement}; SET lock_timeout = {}; \
-         SET idle_in_transaction_session_timeout = {}; \
-         SET default_transaction_isolation = 'read committed'; \
-         SET search_path = pg_catalog, pg_temp; SET client_min_messages = warning; \
-         SET random_page_cost = 1.1; SET enable_bitmapscan = off; SET jit = off; \
-         SELECT set_config('synchronous_commit', {synchronous}, false)",
-        millis(lock),
-        millis(longest),
-    )
+    let settings = [
+        format!("SET statement_timeout = {statement}"),
+        format!("SET lock_timeout = {}", millis(lock)),
+        format!(
+            "SET idle_in_transaction_session_timeout = {}",
+            millis(longest)
+        ),
+        MEANING.to_owned(),
+        PLANS.to_owned(),
+        format!("SELECT set_config('synchronous_commit', {synchronous}, false)"),
+        LIFE.to_owned(),
+    ];
+    settings.join("; ")
 }
 
 /// A setting in milliseconds; zero would mean none.

@@ -108,10 +108,11 @@ impl Dialect for PostgresDialect {
     }
 
     async fn revoke(&self, call: &Call, ids: &[TokenId], now: Timestamp) -> Outcome<Vec<TokenId>> {
-        let statement = query(self.statements.revoke.clone())
-            .bind(bytes(ids))
-            .bind(now.as_micros());
-        let rows = self.rows(call, statement).await?;
+        let statement = match ids {
+            [id] => query(self.statements.revoke_one.clone()).bind(id.as_bytes().as_slice()),
+            ids => query(self.statements.revoke_many.clone()).bind(bytes(ids)),
+        };
+        let rows = self.rows(call, statement.bind(now.as_micros())).await?;
         rows.iter().map(first_id).collect()
     }
 

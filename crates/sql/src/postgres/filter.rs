@@ -71,6 +71,9 @@ struct Conditions {
     values: PgArguments,
     /// What the index on the first anchor is used for.
     leading: Vec<String>,
+    /// That of the ids, written so that only this index has it: the index on the ids alone would have to
+    /// be read up to the last match.
+    order: String,
     /// What narrows it.
     narrowing: Vec<String>,
 }
@@ -88,6 +91,7 @@ impl Conditions {
         let mut conditions = Self {
             values,
             leading: Vec::new(),
+            order: String::new(),
             narrowing: vec![format!("expires_at > {NOW}")],
         };
         conditions.add_anchors(filter)?;
@@ -103,10 +107,12 @@ impl Conditions {
         for anchor in Anchor::ALL {
             if let Some(wanted) = anchor.wanted(filter) {
                 let place = self.bind(wanted.as_str())?;
-                let condition = format!("{} = {place}", column(anchor));
-                match self.leading.is_empty() {
-                    true => self.leading.push(condition),
-                    false => self.narrowing.push(condition),
+                let column = column(anchor);
+                if self.leading.is_empty() {
+                    self.leading.push(format!("{column} = ANY(ARRAY[{place}])"));
+                    self.order = format!("{column}, id");
+                } else {
+                    self.narrowing.push(format!("{column} = {place}"));
                 }
             }
         }
@@ -143,7 +149,10 @@ impl Conditions {
     fn page(&self) -> String {
         let leading = self.leading.join(" AND ");
         let narrowing = unindexed(&self.narrowing);
-        format!("WHERE {leading} AND revoked_at IS NULL AND {narrowing} ORDER BY id LIMIT {LIMIT}")
+        let order = &self.order;
+        format!(
+            "WHERE {leading} AND revoked_at IS NULL AND {narrowing} ORDER BY {order} LIMIT {LIMIT}"
+        )
     }
 
     /// The same conditions for rows that are looked up by id.

@@ -31,7 +31,8 @@ pub(super) struct Statements {
     pub(super) fetch_many: SqlStr,
     pub(super) insert_one: SqlStr,
     pub(super) insert_many: SqlStr,
-    pub(super) revoke: SqlStr,
+    pub(super) revoke_one: SqlStr,
+    pub(super) revoke_many: SqlStr,
     pub(super) revoked: SqlStr,
     pub(super) replace: SqlStr,
     pub(super) rotate: SqlStr,
@@ -49,7 +50,8 @@ impl Statements {
             fetch_many: text(format!("SELECT {RECORD} FROM {tokens} WHERE id = ANY($1)")),
             insert_one: text(insert_one(&tokens)),
             insert_many: text(insert_many(&tokens)),
-            revoke: text(revoke(&tokens, &store)),
+            revoke_one: text(revoke_one(&tokens, &store)),
+            revoke_many: text(revoke_many(&tokens, &store)),
             revoked: text(revoked(&tokens)),
             replace: text(replace(&tokens)),
             rotate: text(rotate(&tokens, &store)),
@@ -85,11 +87,24 @@ fn insert_many(tokens: &str) -> String {
     )
 }
 
+/// $1: an id; $2: now.
+fn revoke_one(tokens: &str, store: &str) -> String {
+    format!(
+        "WITH target AS (SELECT id FROM {tokens} WHERE id = $1 AND (revoked_at IS NULL) IS TRUE \
+         AND (expires_at > $2) IS TRUE FOR UPDATE), \
+         place AS (\
+         UPDATE {store} AS store SET revocations = store.revocations + 1 FROM target \
+         RETURNING store.revocations AS taken) \
+         UPDATE {tokens} AS token SET revoked_at = $2, revocation = place.taken \
+         FROM place WHERE token.id = $1 RETURNING token.id"
+    )
+}
+
 /// $1: ids; $2: now.
-fn revoke(tokens: &str, store: &str) -> String {
+fn revoke_many(tokens: &str, store: &str) -> String {
     let target = format!(
-        "SELECT id FROM {tokens} \
-         WHERE id = ANY($1) AND revoked_at IS NULL AND expires_at > $2 ORDER BY id FOR UPDATE"
+        "SELECT id FROM {tokens} WHERE id = ANY($1) AND (revoked_at IS NULL) IS TRUE \
+         AND (expires_at > $2) IS TRUE ORDER BY id FOR UPDATE"
     );
     let places = places(store);
     let revoke = revoke_targets(tokens, "$2");
@@ -127,7 +142,8 @@ fn revoked(tokens: &str) -> String {
 fn replace(tokens: &str) -> String {
     format!(
         "UPDATE {tokens} SET expires_at = $3, data = $4, version = version + 1 \
-         WHERE id = $1 AND version = $2 AND revoked_at IS NULL AND expires_at > $5"
+         WHERE id = $1 AND version = $2 AND (revoked_at IS NULL) IS TRUE \
+         AND (expires_at > $5) IS TRUE"
     )
 }
 

@@ -5,10 +5,12 @@
 mod configuration;
 mod faults;
 mod holder;
+#[path = "../servers/kill.rs"]
 mod kill;
 mod migrations;
 mod plan;
 mod plans;
+mod sessions;
 mod statements;
 mod support;
 mod tls;

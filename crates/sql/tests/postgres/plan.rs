@@ -10,7 +10,8 @@ pub(crate) enum Kind {
     FetchMany,
     InsertOne,
     InsertMany,
-    Revoke,
+    RevokeOne,
+    RevokeMany,
     RevokePage { index: &'static str, is_first: bool },
     List { index: &'static str, is_first: bool },
     Revoked,
@@ -21,11 +22,11 @@ pub(crate) enum Kind {
 }
 
 const ANCHORS: [(&str, &str); 5] = [
-    ("trust_id = $", "tokens_trust"),
-    ("user_id = $", "tokens_user"),
-    ("consumer_id = $", "tokens_consumer"),
-    ("tenant_id = $", "tokens_tenant"),
-    ("domain_id = $", "tokens_domain"),
+    ("trust_id = ANY(ARRAY[$", "tokens_trust"),
+    ("user_id = ANY(ARRAY[$", "tokens_user"),
+    ("consumer_id = ANY(ARRAY[$", "tokens_consumer"),
+    ("tenant_id = ANY(ARRAY[$", "tokens_tenant"),
+    ("domain_id = ANY(ARRAY[$", "tokens_domain"),
 ];
 
 impl Kind {
@@ -37,7 +38,8 @@ impl Kind {
             Self::FetchMany,
             Self::InsertOne,
             Self::InsertMany,
-            Self::Revoke,
+            Self::RevokeOne,
+            Self::RevokeMany,
             Self::Revoked,
             Self::Replace,
             Self::Rotate,
@@ -67,7 +69,11 @@ impl Kind {
                 "INSERT INTO \"plans\".tokens AS stored (id, audit_id, audit_chain_id, user_id, tenant_id, domain_id, trust_id, consumer_id, issued_at, expires_at, data, version) SELECT",
                 Self::InsertMany,
             ),
-            ("WITH target AS", Self::Revoke),
+            (
+                "WITH target AS (SELECT id FROM \"plans\".tokens WHERE id = $1",
+                Self::RevokeOne,
+            ),
+            ("WITH target AS", Self::RevokeMany),
             ("SELECT revocation, ", Self::Revoked),
             ("UPDATE \"plans\".tokens SET", Self::Replace),
             ("WITH old AS", Self::Rotate),
@@ -125,6 +131,18 @@ impl Plan {
         inner.collect()
     }
 
+    /// Tells whether no index of the tokens is read from one end to the other.
+    fn searches_each_index(&self) -> bool {
+        let mut lines = self.lines.iter().peekable();
+        while let Some(line) = lines.next() {
+            let is_scan = line.contains("Index") && line.contains(" on tokens");
+            if is_scan && !lines.peek().is_some_and(|next| next.contains("Index Cond")) {
+                return false;
+            }
+        }
+        true
+    }
+
     /// Fails unless the plan is the one meant for statements of its kind.
     pub(crate) fn check(&self) {
         let shown = format!("{}\n{}", self.text, self.lines.join("\n"));
@@ -140,9 +158,15 @@ impl Plan {
                 "{shown}"
             );
         }
+        assert!(self.searches_each_index(), "{shown}");
         match self.kind() {
             Kind::Check | Kind::InsertOne | Kind::InsertMany => {}
-            Kind::FetchOne | Kind::FetchMany | Kind::Revoke | Kind::Replace | Kind::Rotate => {
+            Kind::FetchOne
+            | Kind::FetchMany
+            | Kind::RevokeOne
+            | Kind::RevokeMany
+            | Kind::Replace
+            | Kind::Rotate => {
                 assert!(self.has("using tokens_pkey"), "{shown}");
             }
             Kind::List { index, .. } => {

@@ -6,17 +6,18 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroU32;
+use std::ops::Range;
 use std::sync::Arc;
 
 use tokenkeep_core::{Anchor, PageRequest, Replacement, TokenDriver, TokenFilter};
-use tokenkeep_sql::SqlDriver;
+use tokenkeep_sql::{SqlDriver, postgres};
 use tokenkeep_testkit::Settings;
 
 use crate::plan::{Kind, Plan, plans};
 use crate::support::{at, manual_clock, open, options, own_server, record};
 
 /// Often enough that the server stops making a plan for each value.
-const TIMES: u64 = 8;
+const TIMES: Range<u64> = 0..8;
 
 /// 100,000 tokens of 1,000 users: each tenth expired, each tenth revoked, and some in trusts and
 /// with consumers. The ids have no order.
@@ -35,19 +36,50 @@ const ROWS: &str = "\
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn no_statement_reads_the_whole_table() {
-    let settings = Settings::new()
-        .relaxed()
-        .with_option("session_preload_libraries", "auto_explain")
-        .with_option("auto_explain.log_min_duration", "0");
-    let Some(server) = own_server(&settings) else {
+    let Some(server) = own_server(&explaining()) else {
         return;
     };
     let driver = Arc::new(open(&options(&server, "plans"), manual_clock()).await);
     server.sql(ROWS).unwrap();
     server.sql("VACUUM ANALYZE plans.tokens").unwrap();
-    call_everything(&driver).await;
-    let plans = plans(&server);
-    for plan in &plans {
+    let removed = call_everything(&driver, TIMES, 200).await;
+    assert_eq!(removed, 8 * 1_100);
+    check(&plans(&server));
+}
+
+/// The sessions keep the plans that they made of a few tokens, since nothing looks at the tables
+/// again.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_planned_for_a_few_tokens_is_right_for_many() {
+    let settings = explaining().with_option("autovacuum", "off");
+    let Some(server) = own_server(&settings) else {
+        return;
+    };
+    let mut options = options(&server, "plans");
+    options.common.pool_size = 1;
+    for count in [2, 20, 200] {
+        let driver = Arc::new(open(&options, manual_clock()).await);
+        let few = (0..count).map(|number| record(900_000 + number, "new"));
+        driver.create_many(few.collect()).await.unwrap();
+        server.sql("VACUUM ANALYZE plans.tokens").unwrap();
+        call_everything(&driver, 100..112, 20).await;
+        let of_few = plans(&server).len();
+        server.sql(ROWS).unwrap();
+        call_everything(&driver, TIMES, 200).await;
+        check(&plans(&server)[of_few..]);
+        postgres::drop_namespace(&options).await.unwrap();
+    }
+}
+
+fn explaining() -> Settings {
+    Settings::new()
+        .relaxed()
+        .with_option("session_preload_libraries", "auto_explain")
+        .with_option("auto_explain.log_min_duration", "0")
+}
+
+fn check(plans: &[Plan]) {
+    for plan in plans {
         plan.check();
     }
     let seen: BTreeSet<Kind> = plans.iter().map(Plan::kind).collect();
@@ -55,13 +87,15 @@ async fn no_statement_reads_the_whole_table() {
     assert_eq!(seen, all);
 }
 
-async fn call_everything(driver: &Arc<SqlDriver>) {
+/// Gives how many tokens were flushed.
+async fn call_everything(driver: &Arc<SqlDriver>, rounds: Range<u64>, at_once: u64) -> u64 {
     driver.check().await.unwrap();
-    for round in 0..TIMES {
+    let mut removed = 0;
+    for round in rounds {
         call_one_by_one(driver, round).await;
-        let many = (0..300).map(|number| record(1_000 * round + number, "new"));
+        let many = (0..at_once).map(|number| record(1_000 * round + number, "new"));
         driver.create_many(many.collect()).await.unwrap();
-        call_at_once(driver, round).await;
+        call_at_once(driver, round, at_once).await;
         call_with_filters(driver, round).await;
         let page = PageRequest::new(1_000).unwrap();
         let first = driver.list_revoked(&page).await.unwrap();
@@ -70,8 +104,9 @@ async fn call_everything(driver: &Arc<SqlDriver>) {
             .await
             .unwrap();
         let limit = NonZeroU32::new(1_100).unwrap();
-        assert_eq!(driver.flush_expired(limit).await.unwrap().removed, 1_100);
+        removed += driver.flush_expired(limit).await.unwrap().removed;
     }
+    removed
 }
 
 async fn call_one_by_one(driver: &SqlDriver, round: u64) {
@@ -91,8 +126,8 @@ async fn call_one_by_one(driver: &SqlDriver, round: u64) {
 }
 
 /// So many that they are gathered.
-async fn call_at_once(driver: &Arc<SqlDriver>, round: u64) {
-    let calls = (0..200).map(|number| {
+async fn call_at_once(driver: &Arc<SqlDriver>, round: u64, count: u64) {
+    let calls = (0..count).map(|number| {
         let driver = Arc::clone(driver);
         let id = record(1_000 * round + number, "new").id;
         tokio::spawn(async move {

@@ -93,6 +93,10 @@ async fn sessions_have_the_settings_that_the_statements_count_on() {
     let settings = Settings::new()
         .relaxed()
         .with_option("default_transaction_isolation", "serializable")
+        .with_option("row_security", "on")
+        .with_option("plan_cache_mode", "force_generic_plan")
+        .with_option("enable_indexscan", "off")
+        .with_option("idle_session_timeout", "1h")
         .with_option("synchronous_commit", "off")
         .with_option("log_statement", "all");
     let Some(server) = own_server(&settings) else {
@@ -109,6 +113,8 @@ async fn sessions_have_the_settings_that_the_statements_count_on() {
              current_setting('transaction_isolation'), current_setting('synchronous_commit'), \
              current_setting('statement_timeout'), current_setting('lock_timeout'), \
              current_setting('idle_in_transaction_session_timeout'), \
+             current_setting('idle_session_timeout'), current_setting('row_security'), \
+             current_setting('plan_cache_mode'), current_setting('enable_indexscan'), \
              current_setting('search_path')); RETURN NEW; END $$; \
              CREATE TABLE public.seen (line text); GRANT INSERT ON public.seen TO tokenkeep; \
              CREATE TRIGGER settings AFTER INSERT ON spoken.tokens \
@@ -119,6 +125,6 @@ async fn sessions_have_the_settings_that_the_statements_count_on() {
     let seen = server.sql("SELECT line FROM public.seen").unwrap();
     assert_eq!(
         seen.trim(),
-        "read committed on 8s 6s 8s pg_catalog, pg_temp"
+        "read committed on 7200ms 5400ms 8s 0 off auto on pg_catalog, pg_temp"
     );
 }
