@@ -1,15 +1,19 @@
 //! The conformance suite on MySQL, proved on MariaDB.
 
+#[path = "servers/machine.rs"]
+mod machine;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use machine::{Machine, blocking};
 use tokenkeep_conformance::{Backend, Level, Store, Suite};
 use tokenkeep_core::{Clock, Error, ErrorKind, Result, TokenDriver};
 use tokenkeep_sql::{ServerOptions, SqlOptions, Tls, mysql};
-use tokenkeep_testkit::{self as testkit, Server, Settings, require, shared};
+use tokenkeep_testkit::{Server, Settings, require, shared};
 
 fn main() -> ExitCode {
     let mut suite = Suite::new("mysql", MySql);
@@ -38,40 +42,6 @@ impl Backend for MySql {
         let server = Machine::Own(Arc::new(server));
         let store = MySqlCase::open(server, clock, Duration::from_secs(4));
         Ok(Box::new(store.await?))
-    }
-}
-
-/// A server that all cases use, or that one has for itself.
-#[derive(Clone)]
-enum Machine {
-    Shared(&'static Server),
-    Own(Arc<Server>),
-}
-
-impl Machine {
-    fn get(&self) -> &Server {
-        match self {
-            Self::Shared(server) => server,
-            Self::Own(server) => server,
-        }
-    }
-
-    /// Does to a server what other cases must not feel.
-    async fn disturb(
-        &self,
-        act: impl FnOnce(&Server) -> testkit::Result<()> + Send + 'static,
-    ) -> Result<()> {
-        let Self::Own(server) = self else {
-            let problem = "the case disturbs a server that others use";
-            return Err(Error::new(ErrorKind::Internal, problem));
-        };
-        let server = Arc::clone(server);
-        blocking(move || act(&server)).await
-    }
-
-    async fn sql(&self, text: String) -> Result<String> {
-        let server = self.clone();
-        blocking(move || server.get().sql(&text)).await
     }
 }
 
@@ -214,14 +184,4 @@ impl Store for MySqlCase {
     fn call_timeout(&self) -> Duration {
         self.options.common.timeout
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    act: impl FnOnce() -> testkit::Result<T> + Send + 'static,
-) -> Result<T> {
-    let failed = |problem: String| Error::new(ErrorKind::Internal, problem);
-    tokio::task::spawn_blocking(act)
-        .await
-        .map_err(|error| failed(error.to_string()))?
-        .map_err(|error| failed(error.to_string()))
 }

@@ -1,11 +1,15 @@
 //! The conformance suite on PostgreSQL.
 
+#[path = "servers/machine.rs"]
+mod machine;
+
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use machine::{Machine, blocking};
 use tokenkeep_conformance::{Backend, Level, Store, Suite};
 use tokenkeep_core::{Clock, Error, ErrorKind, Result, TokenDriver};
 use tokenkeep_sql::{Migrations, ServerOptions, SqlOptions, Tls, postgres};
@@ -36,40 +40,6 @@ impl Backend for Postgres {
         let server = Machine::Own(Arc::new(server));
         let store = PostgresCase::open(server, clock, Duration::from_secs(8));
         Ok(Box::new(store.await?))
-    }
-}
-
-/// A server that all cases use, or that one has for itself.
-#[derive(Clone)]
-enum Machine {
-    Shared(&'static Server),
-    Own(Arc<Server>),
-}
-
-impl Machine {
-    fn get(&self) -> &Server {
-        match self {
-            Self::Shared(server) => server,
-            Self::Own(server) => server,
-        }
-    }
-
-    /// Does to a server what other cases must not feel.
-    async fn disturb(
-        &self,
-        act: impl FnOnce(&Server) -> testkit::Result<()> + Send + 'static,
-    ) -> Result<()> {
-        let Self::Own(server) = self else {
-            let problem = "the case disturbs a server that others use";
-            return Err(Error::new(ErrorKind::Internal, problem));
-        };
-        let server = Arc::clone(server);
-        blocking(move || act(&server)).await
-    }
-
-    async fn sql(&self, text: String) -> Result<String> {
-        let server = self.clone();
-        blocking(move || server.get().sql(&text)).await
     }
 }
 
@@ -254,14 +224,4 @@ impl Store for PostgresCase {
     fn call_timeout(&self) -> Duration {
         self.timeout
     }
-}
-
-async fn blocking<T: Send + 'static>(
-    act: impl FnOnce() -> testkit::Result<T> + Send + 'static,
-) -> Result<T> {
-    let failed = |problem: String| Error::new(ErrorKind::Internal, problem);
-    tokio::task::spawn_blocking(act)
-        .await
-        .map_err(|error| failed(error.to_string()))?
-        .map_err(|error| failed(error.to_string()))
 }

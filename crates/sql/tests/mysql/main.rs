@@ -8,6 +8,7 @@ mod disk;
 mod faults;
 mod flush;
 mod holder;
+#[path = "../servers/kill.rs"]
 mod kill;
 mod migrations;
 mod plans;
