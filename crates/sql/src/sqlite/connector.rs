@@ -1,6 +1,7 @@
 //! Connections to the file, and how they are set up.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -9,19 +10,20 @@ use sqlx::{ConnectOptions, SqliteConnection};
 use tokenkeep_core::{Durability, Error, ErrorKind, Result};
 
 use super::failure::{failed, reading};
+use super::file::{StoreFile, blocking};
+use super::location::locate;
 use super::session::Session;
-use super::{DRIVER, statements};
-use crate::failure::{Failure, Outcome};
+use super::{DRIVER, log, statements};
+use crate::failure::{Cause, Outcome};
 use crate::options::SqliteOptions;
 use crate::pool;
-
-/// Pages of the log after which a commit writes them into the file: 64 MiB. Each token dirties
-/// pages all over the file, and a small log would write the same ones again and again.
-const CHECKPOINT_PAGES: &str = "16384";
 
 /// The longest that SQLite itself waits for another program. The driver then tries again, so that other
 /// calls get the one writer in between, and a call out of time knows that nothing was done.
 const MAX_BUSY: Duration = Duration::from_millis(100);
+
+/// How long to wait where SQLite itself does not, before the next attempt.
+pub(super) const PAUSE: Duration = Duration::from_millis(5);
 
 /// What a connection is for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,33 +44,26 @@ pub(super) struct Connector {
 
 impl Connector {
     /// For this file, which need not be there yet.
-    pub(super) fn new(options: &SqliteOptions) -> Result<Self> {
+    pub(super) async fn new(options: &SqliteOptions) -> Result<Self> {
         let refused = |problem: String| {
-            Err(Error::new(ErrorKind::Config, problem)
+            Error::new(ErrorKind::Config, problem)
                 .with_driver(DRIVER)
-                .with_operation("open"))
+                .with_operation("open")
         };
-        // An absolute path begins with `/`, so that SQLite takes it neither for a URI nor for a
-        // database in memory.
-        let path = match std::path::absolute(&options.path) {
-            Ok(path) => path,
-            Err(_) => return refused("the path of the file is empty".to_owned()),
-        };
-        let Some(text) = path.to_str().map(str::to_owned) else {
-            return refused(format!("the path {} is not UTF-8", path.display()));
-        };
-        if path.is_dir() {
-            return refused(format!("{text} is a folder, not a file"));
-        }
-        if path.parent().is_some_and(|folder| !folder.is_dir()) {
-            return refused(format!("there is no folder for the file {text}"));
-        }
         let synchronous = match options.common.durability {
             Durability::Sync => SqliteSynchronous::Full,
             Durability::Relaxed => SqliteSynchronous::Normal,
             Durability::Volatile => {
-                return refused("durability is volatile, which a file is not".to_owned());
+                let problem = "durability is volatile, which a file is not";
+                return Err(refused(problem.to_owned()));
             }
+        };
+        let given = options.path.clone();
+        let located = blocking(move || locate(&given)).await;
+        let path = located.map_err(|failure| refused(failure.message.to_string()))?;
+        let path = path.map_err(refused)?;
+        let Some(text) = path.to_str().map(str::to_owned) else {
+            return Err(refused(format!("the path {} is not UTF-8", path.display())));
         };
         Ok(Self {
             path,
@@ -116,7 +111,8 @@ impl Connector {
             .create_if_missing(create)
             .busy_timeout(self.busy)
             .synchronous(self.synchronous)
-            .pragma("wal_autocheckpoint", CHECKPOINT_PAGES)
+            .pragma("wal_autocheckpoint", log::CHECKPOINT_PAGES)
+            .pragma("journal_size_limit", log::KEPT_BYTES)
             .pragma("cache_size", cache_kib)
             .foreign_keys(false)
             .disable_statement_logging()
@@ -129,6 +125,7 @@ impl Connector {
 #[derive(Clone, Debug)]
 pub(super) struct Connections {
     pub(super) connector: Connector,
+    pub(super) file: Arc<StoreFile>,
     pub(super) role: Role,
 }
 
@@ -140,16 +137,23 @@ impl pool::Connector for Connections {
     const WORKS_ON: bool = false;
 
     async fn connect(&self) -> Outcome<Session> {
-        // The file was there when the store was opened; a new one would be an empty store.
-        if !self.connector.file().exists() {
-            let problem = format!("the file {} is gone", self.connector.path());
-            return Err(Failure::refused(ErrorKind::Unavailable, problem));
-        }
+        // Not to make anything of a file that took the place of ours, nor beside it.
+        self.file.look().await?;
         let connection = self.connector.open(self.role, false).await;
-        Session::new(connection.map_err(failed)?).await
+        let mut connection = connection.map_err(failed)?;
+        // Another program may have the file for itself; the call's own bound ends this.
+        while let Err(failure) = self.file.recognize(&mut connection).await {
+            if failure.cause != Cause::Again {
+                return Err(failure);
+            }
+            tokio::time::sleep(PAUSE).await;
+        }
+        self.file.look().await?;
+        Session::new(connection, &self.file).await
     }
 
     async fn reset(&self, session: &mut Session) -> Outcome<()> {
+        self.file.glance().await?;
         sqlx::query(statements::PROOF)
             .execute(&mut **session)
             .await

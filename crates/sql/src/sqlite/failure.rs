@@ -4,6 +4,13 @@ use tokenkeep_core::ErrorKind;
 
 use crate::failure::{Cause, Failure};
 
+/// What is told where the path leads to another file than it did, or to none.
+pub(super) const GONE: &str =
+    "the file, or the log beside it, was replaced or removed since the store was opened";
+
+/// The code of a commit that was refused on this side.
+const COMMIT_REFUSED: u32 = 531;
+
 /// The failure of a statement.
 ///
 /// SQLite's own text is used for nothing but to tell a missing table from other faults: it may show
@@ -59,6 +66,9 @@ fn number(error: &dyn sqlx::error::DatabaseError) -> u32 {
 const fn meaning(code: u32, is_gone: bool) -> (Cause, &'static str) {
     use Cause::{Again, Lost, Refused};
     use ErrorKind::{Config, Corrupt, Internal, Unavailable};
+    if code == COMMIT_REFUSED {
+        return (Refused(Unavailable), GONE);
+    }
     // The low byte is the code proper; the rest says more.
     match code & 0xff {
         1 if is_gone => (Refused(Config), "the file lacks a table of the schema"),

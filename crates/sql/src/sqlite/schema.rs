@@ -1,16 +1,17 @@
 //! The schema of a file.
 
 use std::io;
-use std::path::PathBuf;
-use std::time::Duration;
+use std::path::Path;
+use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::{Connection, Row, SqliteConnection};
 use tokenkeep_core::{ErrorKind, StoreId, Timestamp};
 
-use super::connector::{Connector, Role};
+use super::connector::{Connector, PAUSE, Role};
 use super::failure::{failed, opening, reading};
-use super::statements;
+use super::file::{StoreFile, beside, blocking, exists};
+use super::{log, statements};
 use crate::failure::{Cause, Failure, Outcome};
 use crate::schema::{Schema, Step};
 
@@ -27,8 +28,12 @@ const STEPS: [Step; 2] = [
     },
 ];
 
-/// How long to wait where SQLite itself does not, before the next attempt.
-const PAUSE: Duration = Duration::from_millis(5);
+/// The mark of a store's file, which its first step sets.
+const APPLICATION_ID: i64 = 1_416_317_808;
+
+/// Whose the file is, and whether anything is in it: one look, since another node may be making it.
+const OWNER: &str = "SELECT application_id, EXISTS (SELECT 1 FROM sqlite_master) \
+    FROM pragma_application_id";
 
 /// One connection that looks after a file's schema, once one is needed.
 pub(super) struct SqliteSchema {
@@ -64,16 +69,41 @@ impl SqliteSchema {
 
     /// Whether the file has our tables: none has, one of another program's is refused.
     async fn has_tables(&mut self) -> Outcome<bool> {
-        // One look, since another node may be making them.
-        let names = sqlx::query("SELECT name FROM sqlite_master WHERE type = 'table'");
-        let rows = names.fetch_all(self.connection()?).await.map_err(opening)?;
-        let ours = rows
-            .iter()
-            .any(|row| row.try_get(0).is_ok_and(|name: &str| name == "migrations"));
-        if !ours && !rows.is_empty() {
-            return Err(self.refused("holds another program's tables"));
+        let owner = sqlx::query(OWNER).fetch_one(self.connection()?).await;
+        let owner = owner.map_err(opening)?;
+        let mark: i64 = owner.try_get(0).map_err(opening)?;
+        let has_tables: bool = owner.try_get(1).map_err(opening)?;
+        match (mark, has_tables) {
+            (APPLICATION_ID, _) | (0, false) => Ok(has_tables),
+            _ => Err(self.refused(
+                "holds another program's tables: its application id is not a Tokenkeep store's",
+            )),
         }
-        Ok(ours)
+    }
+
+    async fn is_there(&self) -> Outcome<bool> {
+        let path = self.connector.file().to_owned();
+        blocking(move || exists(&path)).await
+    }
+
+    /// The file, as the store that it is.
+    pub(super) async fn file(&mut self) -> Outcome<Arc<StoreFile>> {
+        let path = self.connector.file().to_owned();
+        StoreFile::of(&path, self.connection()?).await
+    }
+
+    /// Whether the file is kept with a log, as a copy that SQLite made of it is not.
+    pub(super) async fn has_log(&mut self) -> Outcome<bool> {
+        let mode = sqlx::query("PRAGMA journal_mode");
+        let row = mode.fetch_one(self.connection()?).await;
+        let mode: String = row.and_then(|row| row.try_get(0)).map_err(opening)?;
+        Ok(mode == log::MODE)
+    }
+
+    /// Keeps the file with a log from here on: the file itself remembers that.
+    pub(super) async fn keep_log(&mut self) -> Outcome<()> {
+        // SQLite does not wait for others here.
+        self.run_in_the_end("PRAGMA journal_mode = WAL").await
     }
 
     async fn run(&mut self, statement: &'static str) -> Outcome<()> {
@@ -100,7 +130,7 @@ impl Schema for SqliteSchema {
 
     async fn applied(&mut self) -> Outcome<Vec<u32>> {
         if self.connection.is_none() {
-            if !self.connector.file().exists() {
+            if !self.is_there().await? {
                 return match self.connector.may_create() {
                     true => Ok(Vec::new()),
                     false => Err(self.refused("does not exist")),
@@ -126,8 +156,7 @@ impl Schema for SqliteSchema {
             let connection = self.connector.open(Role::Writes, create).await;
             self.connection = Some(connection.map_err(opening)?);
         }
-        // The file keeps the mode. SQLite does not wait for others here.
-        self.run_in_the_end("PRAGMA journal_mode = WAL").await?;
+        self.keep_log().await?;
         self.run_in_the_end(statements::BEGIN).await
     }
 
@@ -156,24 +185,31 @@ impl Schema for SqliteSchema {
     }
 
     async fn drop_namespace(&mut self) -> Outcome<()> {
-        if !self.connector.file().exists() {
+        if !self.is_there().await? {
             return Ok(());
         }
         // Refuses what is no store of ours.
         self.applied().await?;
+        // Nobody writes, nor makes a schema, while the files go.
+        self.run_in_the_end(statements::BEGIN).await?;
+        let path = self.connector.file().to_owned();
+        let removed = blocking(move || remove(&path)).await?;
+        removed.map_err(|_| self.refused("cannot be removed"))?;
         if let Some(connection) = self.connection.take() {
+            // SQLite notices that the file is gone, and leaves alone what others make in its place.
             connection.close().await.map_err(failed)?;
-        }
-        for suffix in ["", "-wal", "-shm", "-journal"] {
-            let mut path = self.connector.file().as_os_str().to_owned();
-            path.push(suffix);
-            match std::fs::remove_file(PathBuf::from(path)) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => {
-                    return Err(self.refused("cannot be removed"));
-                }
-                _ => {}
-            }
         }
         Ok(())
     }
+}
+
+/// Removes a store's files. The file itself goes last: what lies beside it then is a new store's.
+fn remove(file: &Path) -> io::Result<()> {
+    for suffix in ["-wal", "-shm", "-journal", ""] {
+        match std::fs::remove_file(beside(file, suffix)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }

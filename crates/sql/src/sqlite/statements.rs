@@ -9,11 +9,12 @@ pub(super) const COMMIT: &str = "COMMIT";
 /// Undoes it.
 pub(super) const ROLLBACK: &str = "ROLLBACK";
 
-/// Proves that the file can be read.
-pub(super) const PROOF: &str = "SELECT 1 FROM store";
+/// Proves that the file can be read, by the store's id.
+pub(super) const PROOF: &str = "SELECT id FROM store";
 
-/// The store's id, and the library's version.
-pub(super) const CHECK: &str = "SELECT id, sqlite_version() FROM store";
+/// The store's id, the library's version, and how the file is kept.
+pub(super) const CHECK: &str =
+    "SELECT id, sqlite_version(), journal_mode FROM store, pragma_journal_mode";
 
 /// The sizes in which ids and records are bound, so that few texts have to be prepared.
 pub(super) const SIZES: [usize; 4] = [64, 16, 4, 1];

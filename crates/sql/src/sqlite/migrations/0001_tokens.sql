@@ -1,3 +1,6 @@
+-- "TkKp": what tells the file from another program's.
+PRAGMA application_id = 1416317808;
+
 -- A rowid table: rows lie in the order of their creation, which is nearly that of their expiry, so
 -- that a flush touches few pages of it.
 CREATE TABLE tokens (

@@ -1,0 +1,95 @@
+//! Another program's transactions, and calls that are given up beside them.
+
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokenkeep_core::{ErrorKind, Replacement, Timestamp, TokenDriver as _, TokenFilter};
+
+use crate::support::{folder, is_open, open, options, raw, record, run, says, until};
+
+#[tokio::test]
+async fn another_programs_transaction_holds_up_writes_alone_and_not_for_long() {
+    let folder = folder();
+    let file = folder.path().join("a.db");
+    let mut options = options(&file);
+    options.common.timeout = Duration::from_secs(1);
+    let driver = open(&options).await.unwrap();
+    let stored = record(1);
+    driver.create(stored.clone()).await.unwrap();
+    let mut other = raw(&file).await;
+    run(&mut other, "BEGIN IMMEDIATE").await;
+
+    let change = Replacement {
+        id: stored.id,
+        expires_at: Timestamp::MAX,
+        data: "new".into(),
+    };
+    let all = TokenFilter::new().with_user("ada").unwrap();
+    let began = Instant::now();
+    let errors = [
+        driver.create(record(2)).await.err(),
+        driver.create_many(vec![record(3), record(4)]).await.err(),
+        driver.delete(&stored.id).await.err(),
+        driver.delete_tokens(&all).await.err(),
+        driver.replace(change, 1).await.err(),
+        driver.rotate(&stored.id, record(5)).await.err(),
+        driver.flush_expired(NonZeroU32::MIN).await.err(),
+    ];
+    assert!(began.elapsed() < Duration::from_secs(20));
+    for error in errors {
+        says(&error.unwrap(), ErrorKind::Unavailable, "another program");
+    }
+    assert_eq!(driver.get(&stored.id).await.unwrap(), stored);
+    run(&mut other, "ROLLBACK").await;
+    driver.create(record(2)).await.unwrap();
+    assert_eq!(driver.delete_tokens(&all).await.unwrap().len(), 2);
+}
+
+#[tokio::test]
+async fn a_short_transaction_of_another_program_is_waited_for() {
+    let folder = folder();
+    let file = folder.path().join("a.db");
+    let driver = Arc::new(open(&options(&file)).await.unwrap());
+    let mut other = raw(&file).await;
+    run(&mut other, "BEGIN IMMEDIATE").await;
+    let calls: Vec<_> = (0..20)
+        .map(|byte| {
+            let driver = Arc::clone(&driver);
+            tokio::spawn(async move { driver.create(record(byte)).await })
+        })
+        .collect();
+    // All are on their way once their tasks have run.
+    driver.check().await.unwrap();
+    run(&mut other, "COMMIT").await;
+    for call in calls {
+        call.await.unwrap().unwrap();
+    }
+}
+
+/// The thread that works for a connection does not hear that its call was dropped; it must not write
+/// once it gets the file.
+#[tokio::test]
+async fn a_dropped_call_that_waited_for_another_program_is_not_done_later() {
+    let folder = folder();
+    let file = folder.path().join("a.db");
+    let driver = open(&options(&file)).await.unwrap();
+    let mut other = raw(&file).await;
+    for byte in 0..20 {
+        run(&mut other, "BEGIN IMMEDIATE").await;
+        let create = driver.create(record(byte));
+        let waiting = Duration::from_millis(10);
+        assert!(tokio::time::timeout(waiting, create).await.is_err());
+        run(&mut other, "COMMIT").await;
+        driver.create(record(100 + byte)).await.unwrap();
+    }
+    drop(driver);
+    drop(other);
+    until(|| !is_open(&file)).await;
+    let driver = open(&options(&file)).await.unwrap();
+    for byte in 0..20 {
+        let error = driver.get(&record(byte).id).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound);
+        driver.get(&record(100 + byte).id).await.unwrap();
+    }
+}
