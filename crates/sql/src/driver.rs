@@ -3,6 +3,7 @@
 mod bulk;
 mod change;
 mod core;
+mod creation;
 mod pages;
 mod single;
 
@@ -16,7 +17,7 @@ use tokenkeep_core::{
     RevokedToken, Rotation, StoreId, StoreInfo, TokenDriver, TokenFilter, TokenId, TokenRecord,
 };
 
-use self::core::{Core, attempt, reading, writing};
+use self::core::{Core, read, reading, writing};
 use self::single::{Creates, Deletes, Gets};
 use crate::dialect::{Condition, Dialect};
 use crate::gather::{Bounds, Gather};
@@ -202,7 +203,7 @@ impl TokenDriver for SqlDriver {
 
     async fn create_many(&self, records: Vec<TokenRecord>) -> Result<Vec<Result<()>>> {
         let named = in_call(&self.core, "create_many");
-        let call = bulk::create_many(&self.core, &self.limits, records);
+        let call = creation::create_many(&self.core, &self.limits, records);
         let answers = call.await.map_err(&named)?;
         Ok(answers
             .into_iter()
@@ -218,7 +219,7 @@ impl TokenDriver for SqlDriver {
 
 async fn condition(core: &Core) -> Result<Condition> {
     let call = core.call();
-    attempt(&call, || core.dialect.check(&call))
+    read(&call, || core.dialect.check(&call))
         .await
         .map_err(reading)
 }

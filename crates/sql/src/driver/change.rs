@@ -4,7 +4,8 @@ use tokenkeep_core::{
     Error, ErrorKind, Limits, Replacement, Result, Rotation, TokenId, TokenRecord, TokenState,
 };
 
-use super::core::{Core, attempt, reading, writing};
+use super::core::{Core, read, reading, write, writing};
+use crate::call::Call;
 use crate::dialect::Turn;
 
 /// How often a replacement that found no token is tried again because a later look finds one.
@@ -16,11 +17,11 @@ pub(super) async fn replace(core: &Core, change: Replacement, expected: u64) -> 
     let next = expected
         .checked_add(1)
         .filter(|next| i64::try_from(*next).is_ok());
+    let call = core.call();
     for _ in 0..MAX_LOOKS {
         if let Some(next) = next {
             let now = core.now();
-            let call = core.call();
-            let replaced = attempt(&call, || {
+            let replaced = write(&call, || {
                 core.dialect.replace(&call, &change, expected, now)
             })
             .await
@@ -29,7 +30,9 @@ pub(super) async fn replace(core: &Core, change: Replacement, expected: u64) -> 
                 return Ok(next);
             }
         }
-        let found = look(core, &change.id).await?.ok_or_else(Error::not_found)?;
+        let found = look(core, &call, &change.id)
+            .await?
+            .ok_or_else(Error::not_found)?;
         if !found.is_active(core.now()) {
             return Err(Error::not_found());
         }
@@ -57,7 +60,7 @@ pub(super) async fn rotate(
     }
     let now = core.now();
     let call = core.call();
-    let turn = attempt(&call, || core.dialect.rotate(&call, old, successor, now))
+    let turn = write(&call, || core.dialect.rotate(&call, old, successor, now))
         .await
         .map_err(writing)?;
     match turn {
@@ -78,7 +81,9 @@ fn check(limits: &Limits, old: &TokenId, successor: &TokenRecord) -> Result<()> 
 
 /// How a token was used; none if it is active.
 async fn used(core: &Core, id: &TokenId) -> Result<Option<Rotation>> {
-    let found = look(core, id).await?.ok_or_else(Error::not_found)?;
+    let found = look(core, &core.call(), id)
+        .await?
+        .ok_or_else(Error::not_found)?;
     if found.is_expired(core.now()) {
         return Err(Error::not_found());
     }
@@ -88,9 +93,8 @@ async fn used(core: &Core, id: &TokenId) -> Result<Option<Rotation>> {
     }
 }
 
-async fn look(core: &Core, id: &TokenId) -> Result<Option<TokenRecord>> {
-    let call = core.call();
+async fn look(core: &Core, call: &Call, id: &TokenId) -> Result<Option<TokenRecord>> {
     let ids = [*id];
-    let found = attempt(&call, || core.dialect.fetch(&call, &ids)).await;
+    let found = read(call, || core.dialect.fetch(call, &ids)).await;
     Ok(found.map_err(reading)?.into_iter().next())
 }

@@ -34,18 +34,42 @@ impl Core {
     }
 }
 
-/// Works for a call until it ends otherwise than with [`Cause::Again`].
-pub(super) async fn attempt<'a, T>(
+/// Works for a call that changes nothing, until it ends otherwise than with [`Cause::Again`]; once more
+/// where the answer was lost, which a connection that the server has closed does.
+pub(super) async fn read<'a, T>(
     call: &'a Call,
     work: impl Fn() -> BoxFuture<'a, Outcome<T>> + Send,
 ) -> Outcome<T> {
+    attempt(call, Effect::Reads, work).await
+}
+
+/// Works for a call that may change something, until it ends otherwise than with [`Cause::Again`].
+pub(super) async fn write<'a, T>(
+    call: &'a Call,
+    work: impl Fn() -> BoxFuture<'a, Outcome<T>> + Send,
+) -> Outcome<T> {
+    attempt(call, Effect::Writes, work).await
+}
+
+async fn attempt<'a, T>(
+    call: &'a Call,
+    effect: Effect,
+    work: impl Fn() -> BoxFuture<'a, Outcome<T>> + Send,
+) -> Outcome<T> {
+    let mut may_be_lost = effect == Effect::Reads;
     for count in 1.. {
         let began = Instant::now();
+        call.not_sent();
         let outcome = call.bound(work()).await;
         let Err(failure) = &outcome else {
             return outcome;
         };
-        if failure.cause != Cause::Again || count >= MAX_ATTEMPTS {
+        let is_again = match failure.cause {
+            Cause::Again => count < MAX_ATTEMPTS,
+            Cause::Lost => std::mem::take(&mut may_be_lost),
+            Cause::Refused(_) => false,
+        };
+        if !is_again {
             return outcome;
         }
         // One more that had to be cut off would leave doubt where there is none now.
@@ -54,7 +78,6 @@ pub(super) async fn attempt<'a, T>(
         if call.deadline().saturating_duration_since(Instant::now()) <= needed {
             return outcome;
         }
-        call.not_sent();
         tokio::time::sleep(pause).await;
     }
     Err(Failure::again("too many attempts"))
@@ -93,11 +116,19 @@ mod tests {
 
     use super::*;
 
-    /// Attempts until one ends otherwise than with these causes, one after the other.
+    /// Attempts of which these end with these causes, one after the other.
     async fn attempts(timeout: Duration, causes: &[Cause]) -> (u32, Option<Cause>) {
+        attempts_at(Effect::Writes, timeout, causes).await
+    }
+
+    async fn attempts_at(
+        effect: Effect,
+        timeout: Duration,
+        causes: &[Cause],
+    ) -> (u32, Option<Cause>) {
         let call = Call::within(timeout);
         let count = AtomicU32::new(0);
-        let outcome = attempt(&call, || {
+        let outcome = attempt(&call, effect, || {
             let number = count.fetch_add(1, Ordering::Relaxed) as usize;
             let cause = causes.get(number).copied();
             Box::pin(async move {
@@ -126,6 +157,16 @@ mod tests {
             let ended = attempts(minute, &[Cause::Again, cause]).await;
             assert_eq!(ended, (2, Some(cause)));
         }
+    }
+
+    #[tokio::test]
+    async fn a_read_whose_answer_was_lost_is_done_once_more() {
+        let read = async |causes: &[Cause]| {
+            attempts_at(Effect::Reads, Duration::from_secs(60), causes).await
+        };
+        assert_eq!(read(&[Cause::Lost]).await, (2, None));
+        assert_eq!(read(&[Cause::Lost; 2]).await, (2, Some(Cause::Lost)));
+        assert_eq!(read(&[Cause::Lost, Cause::Again]).await, (3, None));
     }
 
     #[tokio::test]

@@ -4,7 +4,7 @@ use tokenkeep_core::{
     Cursors, Page, PageRequest, Result, RevokedToken, StoreId, TokenFilter, TokenId, TokenRecord,
 };
 
-use super::core::{Core, attempt, reading};
+use super::core::{Core, read, reading};
 use crate::dialect::Place;
 
 /// The longest page of whole records: with data at the limit some 64 MB.
@@ -24,7 +24,7 @@ pub(super) async fn list(
     let now = core.now();
     let call = core.call();
     // One more than is given back tells whether there are more.
-    let mut items = attempt(&call, || {
+    let mut items = read(&call, || {
         core.dialect.list(&call, filter, after, limit + 1, now)
     })
     .await
@@ -53,7 +53,7 @@ pub(super) async fn list_revoked(
     let after = position.transpose()?.map_or(0, u64::from_be_bytes);
     let now = core.now();
     let call = core.call();
-    let mut seen = attempt(&call, || {
+    let mut seen = read(&call, || {
         let limit = page.limit() + 1;
         core.dialect.revoked(&call, Place(after), limit, now)
     })

@@ -5,7 +5,7 @@ use std::collections::{HashMap, HashSet};
 use async_trait::async_trait;
 use tokenkeep_core::{TokenId, TokenRecord};
 
-use super::core::{Core, attempt};
+use super::core::{Core, read, write};
 use crate::call::Call;
 use crate::failure::Outcome;
 use crate::gather::Batch;
@@ -29,7 +29,7 @@ impl Batch for Creates {
 
     async fn execute(&self, call: &Call, records: &[TokenRecord]) -> Outcome<Vec<bool>> {
         let now = self.0.now();
-        attempt(call, || self.0.dialect.insert(call, records, now)).await
+        write(call, || self.0.dialect.insert(call, records, now)).await
     }
 }
 
@@ -53,11 +53,11 @@ impl Batch for Gets {
 
     async fn execute(&self, call: &Call, ids: &[TokenId]) -> Outcome<Vec<Option<TokenRecord>>> {
         if let [_] = ids {
-            let found = attempt(call, || self.0.dialect.fetch(call, ids)).await?;
+            let found = read(call, || self.0.dialect.fetch(call, ids)).await?;
             return Ok(vec![found.into_iter().next()]);
         }
         let distinct = distinct(ids);
-        let found = attempt(call, || self.0.dialect.fetch(call, &distinct)).await?;
+        let found = read(call, || self.0.dialect.fetch(call, &distinct)).await?;
         let found: HashMap<_, _> = found.into_iter().map(|found| (found.id, found)).collect();
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
@@ -84,11 +84,11 @@ impl Batch for Deletes {
     async fn execute(&self, call: &Call, ids: &[TokenId]) -> Outcome<Vec<bool>> {
         let now = self.0.now();
         if let [_] = ids {
-            let revoked = attempt(call, || self.0.dialect.revoke(call, ids, now)).await?;
+            let revoked = write(call, || self.0.dialect.revoke(call, ids, now)).await?;
             return Ok(vec![!revoked.is_empty()]);
         }
         let distinct = distinct(ids);
-        let revoked = attempt(call, || self.0.dialect.revoke(call, &distinct, now)).await?;
+        let revoked = write(call, || self.0.dialect.revoke(call, &distinct, now)).await?;
         let mut revoked: HashSet<_> = revoked.into_iter().collect();
         Ok(ids.iter().map(|id| revoked.remove(id)).collect())
     }

@@ -11,6 +11,7 @@ mod migrations;
 mod plan;
 mod plans;
 mod sessions;
+mod sessions;
 mod statements;
 mod support;
 mod tls;
