@@ -2,6 +2,7 @@
 
 #![expect(clippy::unwrap_used, reason = "a test's failure")]
 
+mod batches;
 mod configuration;
 mod faults;
 mod holder;
@@ -10,7 +11,6 @@ mod kill;
 mod migrations;
 mod plan;
 mod plans;
-mod sessions;
 mod sessions;
 mod statements;
 mod support;
