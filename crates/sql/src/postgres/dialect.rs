@@ -205,13 +205,19 @@ impl Dialect for PostgresDialect {
     }
 
     async fn check(&self, call: &Call) -> Outcome<Condition> {
-        let statement = query(self.statements.check.clone());
+        let statement = query(self.statements.check.clone())
+            .bind(self.statements.tokens.as_str())
+            .bind(self.statements.store.as_str());
         let rows = self.rows(call, statement).await?;
         let [row] = rows.as_slice() else {
             let problem = "store: has not exactly one row";
             return Err(Failure::refused(ErrorKind::Corrupt, problem));
         };
         let store: i64 = column(row, 0)?;
+        if !column::<bool>(row, 6)? {
+            let problem = "the account lacks the privilege SELECT on the tokens";
+            return Err(Failure::refused(ErrorKind::Config, problem));
+        }
         Ok(Condition {
             store: StoreId::from_u64(store.cast_unsigned()),
             version: column(row, 1)?,
@@ -252,6 +258,19 @@ fn warnings(row: &PgRow, durability: Durability) -> Outcome<Vec<String>> {
     let is_read_only: String = column(row, 4)?;
     if is_read_only == "on" || column(row, 5)? {
         warnings.push("the server only reads: every write is refused".to_owned());
+    }
+    for (index, privilege) in [
+        (7, "INSERT on the tokens: create and rotate are refused"),
+        (
+            8,
+            "UPDATE on the tokens: all writes but a flush are refused",
+        ),
+        (9, "DELETE on the tokens: flush is refused"),
+        (10, "UPDATE on the store's row: revocations are refused"),
+    ] {
+        if !column::<bool>(row, index)? {
+            warnings.push(format!("the account lacks the privilege {privilege}"));
+        }
     }
     Ok(warnings)
 }

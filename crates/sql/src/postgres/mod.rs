@@ -41,8 +41,9 @@ const NAME: &str = "postgres";
 ///
 /// # Errors
 ///
-/// `Config` for options that cannot be used, an account that the server refuses, a schema that is
-/// not the newest while nothing may be applied, and one that is newer than this program knows.
+/// `Config` for options that cannot be used, an account that the server refuses or that may not read the
+/// tokens, a database whose encoding is not UTF8, a schema that is not the newest while nothing may be
+/// applied, and one that is newer than this program knows.
 /// `Unavailable` if the server cannot be used.
 ///
 /// # Cancel safety
@@ -116,14 +117,17 @@ async fn connect(options: &ServerOptions) -> Result<PostgresSchema> {
     let namespace = Namespace::new(&options.namespace)?;
     let server = Server::for_schema(options)?;
     let call = Call::within(options.common.timeout);
-    let connection = call
-        .bound(server.connect())
-        .await
-        .map_err(|failure| failure.into_error(Effect::Reads))?;
-    Ok(PostgresSchema {
-        connection,
-        namespace,
-    })
+    let connect = async {
+        let connection = server.connect().await?;
+        let mut schema = PostgresSchema {
+            connection,
+            namespace,
+        };
+        schema.check_database().await?;
+        Ok(schema)
+    };
+    let schema = call.bound(connect).await;
+    schema.map_err(|failure| failure.into_error(Effect::Reads))
 }
 
 fn migrator<'a>(schema: &'a mut PostgresSchema, options: &'a ServerOptions) -> Migrator<'a> {

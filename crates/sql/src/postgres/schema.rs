@@ -37,6 +37,19 @@ impl PostgresSchema {
         done.await.map(|_| ()).map_err(failure::of_statement)
     }
 
+    /// Refuses a database that cannot hold what a token may hold.
+    pub(super) async fn check_database(&mut self) -> Outcome<()> {
+        let asked =
+            query("SELECT current_setting('server_encoding')").fetch_one(&mut self.connection);
+        let row = asked.await.map_err(failure::of_statement)?;
+        let encoding: String = row.try_get(0).map_err(failure::of_statement)?;
+        if encoding == "UTF8" {
+            return Ok(());
+        }
+        let problem = format!("the database's encoding is {encoding}, and UTF8 is needed");
+        Err(Failure::refused(ErrorKind::Config, problem))
+    }
+
     async fn has_schema(&mut self) -> Outcome<bool> {
         let found = query("SELECT 1 FROM pg_namespace WHERE nspname = $1")
             .bind(self.namespace.as_str())

@@ -182,13 +182,23 @@ fn has_expired(tokens: &str) -> String {
     format!("SELECT id FROM {tokens} WHERE expires_at <= $1 ORDER BY expires_at, id LIMIT 1")
 }
 
+/// $1: the tokens' table; $2: the store's.
 fn check(store: &str) -> String {
     let setting = |name: &str| format!("pg_catalog.current_setting('{name}')");
+    let may = |table: &str, privilege: &str| {
+        format!("pg_catalog.has_table_privilege({table}, '{privilege}')")
+    };
     format!(
-        "SELECT id, {}, {}, {}, {}, pg_catalog.pg_is_in_recovery() FROM {store}",
+        "SELECT id, {}, {}, {}, {}, pg_catalog.pg_is_in_recovery(), {}, {}, {}, {}, {} \
+         FROM {store}",
         setting("server_version"),
         setting("fsync"),
         setting("full_page_writes"),
         setting("transaction_read_only"),
+        may("$1", "SELECT"),
+        may("$1", "INSERT"),
+        may("$1", "UPDATE"),
+        may("$1", "DELETE"),
+        may("$2", "UPDATE"),
     )
 }

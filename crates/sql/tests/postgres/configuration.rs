@@ -6,7 +6,7 @@ use tokenkeep_sql::{ServerOptions, postgres};
 use crate::support::{
     fresh_record, of_user, open, options, own_server, shared_server, system_clock,
 };
-use tokenkeep_testkit::Settings;
+use tokenkeep_testkit::{Server, Settings};
 
 async fn refusal(options: &ServerOptions) -> (ErrorKind, String) {
     let error = postgres::open(options, system_clock()).await.unwrap_err();
@@ -60,6 +60,90 @@ async fn an_account_without_privileges_is_a_configuration_error() {
     let (kind, text) = refusal(&options).await;
     assert_eq!(kind, ErrorKind::Config, "{text}");
     assert!(text.contains("42501"), "{text}");
+}
+
+/// An account that may read the store's row and its steps, and this besides.
+async fn account(server: &Server, owner: &ServerOptions, name: &str, more: &str) -> ServerOptions {
+    open(owner, system_clock()).await;
+    let namespace = &owner.namespace;
+    server
+        .sql(&format!(
+            "CREATE ROLE {name} LOGIN PASSWORD 'x'; GRANT USAGE ON SCHEMA {namespace} TO {name}; \
+             GRANT SELECT ON {namespace}.store, {namespace}.migrations TO {name}; {more}"
+        ))
+        .unwrap();
+    let mut options = owner.clone();
+    options.user = name.to_owned();
+    options.password = Some("x".to_owned().into());
+    options
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_read_tokens_opens_nothing() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    let owner = options(server, "configuration_blind");
+    let options = account(server, &owner, "blind", "").await;
+    let (kind, text) = refusal(&options).await;
+    assert_eq!(kind, ErrorKind::Config, "{text}");
+    assert!(text.contains("privilege SELECT on the tokens"), "{text}");
+}
+
+#[tokio::test]
+async fn what_an_account_may_not_write_is_a_warning() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    let owner = options(server, "configuration_reader");
+    let grant = "GRANT SELECT ON configuration_reader.tokens TO reader";
+    let options = account(server, &owner, "reader", grant).await;
+    let driver = open(&options, system_clock()).await;
+    let warnings = driver.check().await.unwrap().warnings;
+    let about = |words: &str| warnings.iter().any(|warning| warning.contains(words));
+    for words in [
+        "INSERT on the tokens",
+        "UPDATE on the tokens",
+        "DELETE on the tokens",
+        "UPDATE on the store's row",
+    ] {
+        assert!(about(words), "{words}: {warnings:?}");
+    }
+    let owner = open(&owner, system_clock()).await;
+    let warnings = owner.check().await.unwrap().warnings;
+    let lacks = |warning: &String| warning.contains("lacks");
+    assert!(!warnings.iter().any(lacks), "{warnings:?}");
+}
+
+#[tokio::test]
+async fn a_database_that_cannot_hold_all_text_is_a_configuration_error() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    let sql = "CREATE DATABASE configuration_latin OWNER tokenkeep ENCODING 'LATIN1' \
+               LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0";
+    server.sql(sql).unwrap();
+    let mut options = options(server, "configuration_latin");
+    options.database = "configuration_latin".to_owned();
+    let (kind, text) = refusal(&options).await;
+    assert_eq!(kind, ErrorKind::Config, "{text}");
+    assert!(text.contains("LATIN1") && text.contains("UTF8"), "{text}");
+}
+
+/// A policy would have tokens vanish, from reads and from revocations alike.
+#[tokio::test]
+async fn a_policy_that_hides_tokens_is_a_configuration_error() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    let owner = options(server, "configuration_policy");
+    let grant = "GRANT SELECT ON configuration_policy.tokens TO hidden; \
+                 ALTER TABLE configuration_policy.tokens ENABLE ROW LEVEL SECURITY; \
+                 ALTER ROLE hidden SET row_security = on";
+    let options = account(server, &owner, "hidden", grant).await;
+    let driver = open(&options, system_clock()).await;
+    let error = driver.get(&fresh_record("ada").id).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
 }
 
 #[tokio::test]

@@ -18,9 +18,14 @@ CREATE TABLE tokens (
     data           bytea NOT NULL
 );
 
--- One row: the store's own number.
+-- One row: the store's own number. Each revocation changes it, so its old versions are removed soon
+-- and without pauses.
 CREATE TABLE store (
     id bigint NOT NULL PRIMARY KEY
+) WITH (
+    autovacuum_vacuum_threshold = 50,
+    autovacuum_vacuum_scale_factor = 0,
+    autovacuum_vacuum_cost_delay = 0
 );
 
 -- What has expired is removed in this order.
