@@ -11,7 +11,7 @@ use super::binding::Query;
 use super::connector::{Connections, Connector, Role};
 use super::failure::{failed, reading};
 use super::file::StoreFile;
-use super::{log, statements};
+use super::statements;
 use crate::call::Call;
 use crate::failure::{Failure, Outcome};
 use crate::pool::{Link, Pool};
@@ -126,7 +126,7 @@ impl Links {
         let busy = self.busy;
         tokio::spawn(async move {
             let restarted = match link.connection() {
-                Ok(session) => log::restart(session, busy).await,
+                Ok(session) => session.restart_log(busy).await,
                 Err(failure) => Err(failure),
             };
             match restarted {

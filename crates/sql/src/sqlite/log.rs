@@ -5,9 +5,9 @@
 //! So a writer that finds it long has SQLite hold back the next readers for a moment: new ones read
 //! the file alone then, and the last of the old ones lets go.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use sqlx::{AssertSqlSafe, SqliteConnection};
+use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::failure::failed;
 use crate::failure::Outcome;
@@ -24,25 +24,60 @@ pub(super) const CHECKPOINT_PAGES: &str = "16384";
 pub(super) const KEPT_BYTES: &str = "67108864";
 
 /// A log of more bytes than this is to begin anew.
-pub(super) const LONG: u64 = 2 * (64 << 20);
+const LONG: u64 = 2 * (64 << 20);
 
 /// A log of more bytes than this is an operator's matter.
-pub(super) const TOO_LONG: u64 = 8 * (64 << 20);
+const TOO_LONG: u64 = 8 * (64 << 20);
 
-/// How long an attempt may wait for readers: callers that write wait behind it.
-const PATIENCE: Duration = Duration::from_millis(25);
+/// How long the first attempt waits for readers: callers that write wait behind it.
+const FIRST_PATIENCE: Duration = Duration::from_millis(25);
 
-/// How long after an attempt there is no other.
-pub(super) const REST: Duration = Duration::from_secs(1);
+/// How long the last attempts do, after ones in vain.
+const MOST_PATIENCE: Duration = Duration::from_millis(200);
 
-/// Lets the log begin anew at the next commit, unless a reader is slow.
-pub(super) async fn restart(connection: &mut SqliteConnection, busy: Duration) -> Outcome<()> {
-    wait_for(connection, PATIENCE.min(busy)).await?;
-    let restarted = sqlx::query("PRAGMA wal_checkpoint(RESTART)")
-        .execute(&mut *connection)
-        .await;
-    wait_for(connection, busy).await?;
-    restarted.map(|_| ()).map_err(failed)
+/// An attempt takes no more than a 20th of the writer's time.
+const REST: u32 = 20;
+
+/// When the log is next made to begin anew, and how patiently.
+#[derive(Debug)]
+pub(super) struct Restarts {
+    patience: Duration,
+    not_before: Option<Instant>,
+}
+
+impl Restarts {
+    pub(super) const fn new() -> Self {
+        Self {
+            patience: FIRST_PATIENCE,
+            not_before: None,
+        }
+    }
+
+    /// Tells whether a log of this length should begin anew now.
+    pub(super) fn is_due(&self, length: u64) -> bool {
+        let has_rested = self.not_before.is_none_or(|then| then <= Instant::now());
+        length > LONG && has_rested
+    }
+
+    /// Lets the log begin anew at the next commit, unless readers are slow.
+    pub(super) async fn attempt(
+        &mut self,
+        connection: &mut SqliteConnection,
+        busy: Duration,
+    ) -> Outcome<()> {
+        let most = MOST_PATIENCE.min(busy * 2);
+        wait_for(connection, self.patience.min(most)).await?;
+        let statement = sqlx::query("PRAGMA wal_checkpoint(RESTART)");
+        let restarted = statement.fetch_one(&mut *connection).await;
+        self.not_before = Some(Instant::now() + self.patience * REST);
+        wait_for(connection, busy).await?;
+        let was_busy: i64 = restarted.and_then(|row| row.try_get(0)).map_err(failed)?;
+        self.patience = match was_busy {
+            0 => FIRST_PATIENCE,
+            _ => (self.patience * 2).min(most),
+        };
+        Ok(())
+    }
 }
 
 async fn wait_for(connection: &mut SqliteConnection, busy: Duration) -> Outcome<()> {
@@ -71,4 +106,42 @@ pub(super) fn warning(length: u64) -> Option<String> {
             length >> 20
         )
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use sqlx::Connection as _;
+    use tokenkeep_core::{ManualClock, Timestamp};
+
+    use crate::call::Call;
+    use crate::dialect::Dialect as _;
+    use crate::options::SqliteOptions;
+    use crate::sqlite::connector::{Connector, Role};
+    use crate::sqlite::dialect::SqliteDialect;
+    use crate::sqlite::file::StoreFile;
+
+    use super::*;
+
+    /// Another program can change the mode while no connection of the driver's is open.
+    #[tokio::test]
+    async fn a_file_without_a_log_is_reported() {
+        let folder = tempfile::tempdir().unwrap();
+        let options = SqliteOptions::new(folder.path().join("a.db"));
+        let clock = Arc::new(ManualClock::new(Timestamp::MIN));
+        crate::sqlite::migrate(&options, &clock).await.unwrap();
+        let connector = Connector::new(&options).await.unwrap();
+        let mut connection = connector.open(Role::Writes, false).await.unwrap();
+        let file = StoreFile::of(connector.file(), &mut connection).await;
+        let dialect = SqliteDialect::new(&connector, file.unwrap(), 1).unwrap();
+        let set = sqlx::query("PRAGMA journal_mode = DELETE");
+        set.execute(&mut connection).await.unwrap();
+        connection.close().await.unwrap();
+
+        let call = Call::within(Duration::from_secs(10));
+        let found = dialect.check(&call).await.unwrap();
+        assert_eq!(found.warnings.len(), 1);
+        assert!(found.warnings[0].contains("`delete`"), "{found:?}");
+    }
 }

@@ -3,7 +3,7 @@
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::Instant;
+use std::time::Duration;
 
 use sqlx::SqliteConnection;
 
@@ -24,8 +24,7 @@ pub(super) struct Session {
     connection: SqliteConnection,
     is_given_up: Arc<AtomicBool>,
     log_length: Arc<AtomicU64>,
-    /// When the log was last asked to begin anew.
-    restarted: Option<Instant>,
+    restarts: log::Restarts,
 }
 
 impl Session {
@@ -52,18 +51,19 @@ impl Session {
             connection,
             is_given_up,
             log_length,
-            restarted: None,
+            restarts: log::Restarts::new(),
         })
     }
 
-    /// Tells whether the log should begin anew; not again for a while.
-    pub(super) fn takes_log_for_long(&mut self) -> bool {
-        let is_long = self.log_length.load(Ordering::Relaxed) > log::LONG;
-        let has_rested = self.restarted.is_none_or(|at| at.elapsed() >= log::REST);
-        if is_long && has_rested {
-            self.restarted = Some(Instant::now());
-        }
-        is_long && has_rested
+    /// Tells whether the log should begin anew before anything else is written.
+    pub(super) fn takes_log_for_long(&self) -> bool {
+        self.restarts
+            .is_due(self.log_length.load(Ordering::Relaxed))
+    }
+
+    /// Lets it, unless readers are slow.
+    pub(super) async fn restart_log(&mut self, busy: Duration) -> Outcome<()> {
+        self.restarts.attempt(&mut self.connection, busy).await
     }
 }
 
