@@ -1,5 +1,7 @@
 //! Brings a namespace's schema to the newest step, and tells how far it is.
 
+mod patience;
+
 use std::time::Duration;
 
 use tokenkeep_core::{Clock, Error, ErrorKind, Result};
@@ -42,7 +44,7 @@ pub struct StepStatus {
 /// One look after a namespace's schema.
 ///
 /// Every wait for the database or for other nodes is bounded; a step itself takes as long as the
-/// data need.
+/// data need, while the database is heard of.
 pub(crate) struct Migrator<'a> {
     pub(crate) schema: &'a mut dyn Schema,
     /// The driver's name in errors.
@@ -93,9 +95,12 @@ impl Migrator<'_> {
         // Another node may have applied some while this one waited.
         let applied = self.applied().await?;
         let missing = self.missing(&applied);
+        let watch = within(self.timeout, self.schema.watch()).await;
+        let watch = watch.map_err(writing)?;
         for step in &missing {
             // Where it fails the connection is dropped, which ends the lock too.
-            let done = self.schema.apply(step, clock.now()).await;
+            let applying = self.schema.apply(step, clock.now());
+            let done = patience::wait(applying, watch.as_deref(), self.timeout).await;
             done.map_err(writing)?;
             tracing::info!(
                 namespace = self.namespace,

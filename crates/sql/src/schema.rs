@@ -16,6 +16,13 @@ pub(crate) struct Step {
     pub(crate) sql: &'static str,
 }
 
+/// Looks after a connection whose server may have fallen silent.
+#[async_trait]
+pub(crate) trait Watch: Send + Sync {
+    /// Asks, on a connection of its own, whether the server still has the session.
+    async fn is_there(&self) -> Outcome<bool>;
+}
+
 /// One connection that looks after a namespace's schema.
 #[async_trait]
 pub(crate) trait Schema: Send {
@@ -33,9 +40,15 @@ pub(crate) trait Schema: Send {
     /// lock.
     async fn apply(&mut self, step: &Step, now: Timestamp) -> Outcome<()>;
 
+    /// What looks after this connection from another, while a step takes as long as the data need. A
+    /// file needs none.
+    async fn watch(&mut self) -> Outcome<Option<Box<dyn Watch>>> {
+        Ok(None)
+    }
+
     /// Lets other nodes migrate. Dropping the connection does too.
     async fn unlock(&mut self) -> Outcome<()>;
 
-    /// Removes the namespace with all that is in it.
+    /// Removes the namespace with all that is in it, while no other node migrates it.
     async fn drop_namespace(&mut self) -> Outcome<()>;
 }

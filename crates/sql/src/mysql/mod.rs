@@ -131,7 +131,7 @@ pub async fn drop_namespace(options: &ServerOptions) -> Result<()> {
 /// A connection that looks after the schema of the namespace, to a server that can be used.
 async fn schema_of(options: &ServerOptions) -> Result<(MySqlSchema, Family)> {
     let namespace = Namespace::new(&options.namespace)?;
-    let sessions = Sessions::for_schema(options)?;
+    let sessions = Arc::new(Sessions::for_schema(options)?);
     let connecting = async {
         let mut connection = sessions.connect().await?;
         let server = Server::ask(&mut connection).await?;
@@ -143,6 +143,7 @@ async fn schema_of(options: &ServerOptions) -> Result<(MySqlSchema, Family)> {
     let (connection, server) = connected.map_err(reading)?;
     server.check(&options.common)?;
     let schema = MySqlSchema {
+        sessions,
         connection,
         namespace,
         timeout: options.common.timeout,

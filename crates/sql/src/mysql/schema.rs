@@ -1,5 +1,6 @@
 //! The steps of the schema, and what applies them.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -8,12 +9,14 @@ use sqlx::{AssertSqlSafe, Connection};
 use tokenkeep_core::{ErrorKind, StoreId, Timestamp};
 use tokio::time::timeout;
 
+use super::connect::Sessions;
 use super::failure;
 use super::namespace::Namespace;
 use super::read::read;
 use crate::failure::{Failure, Outcome};
+use crate::pool::Connector;
 use crate::row::{Columns, count};
-use crate::schema::{Schema, Step};
+use crate::schema::{Schema, Step, Watch};
 
 const STEPS: &[Step] = &[
     Step {
@@ -37,6 +40,7 @@ const NOTES: &str = "CREATE TABLE IF NOT EXISTS migrations (\
 
 /// The schema of one namespace, by way of a connection that begins in no database.
 pub(super) struct MySqlSchema {
+    pub(super) sessions: Arc<Sessions>,
     pub(super) connection: MySqlConnection,
     pub(super) namespace: Namespace,
     /// How long to wait for other nodes.
@@ -60,6 +64,26 @@ impl MySqlSchema {
             .execute(&mut self.connection)
             .await
             .map(|_| ())
+    }
+
+    /// Waits until no other node migrates; that ends before the call does.
+    async fn take_lock(&mut self) -> Outcome<()> {
+        let wait =
+            i64::try_from(self.timeout.mul_f64(0.75).as_secs().clamp(1, 1_000_000)).unwrap_or(1);
+        let text = format!("SELECT GET_LOCK({LOCK_NAME}, ?)");
+        let row = sqlx::query(AssertSqlSafe(text))
+            .bind(self.namespace.as_str())
+            .bind(wait)
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(failure::of_statement)?;
+        if row.optional_integer(0).map_err(failure::of_row)? != Some(1) {
+            return Err(Failure::refused(
+                ErrorKind::Unavailable,
+                "another node has been migrating the store all the time",
+            ));
+        }
+        Ok(())
     }
 
     /// Gives the store its identity, once.
@@ -111,20 +135,7 @@ impl Schema for MySqlSchema {
 
     async fn lock(&mut self) -> Outcome<()> {
         let database = self.namespace.quoted();
-        let wait = i64::try_from(self.timeout.as_secs().clamp(1, 1_000_000)).unwrap_or(1);
-        let text = format!("SELECT GET_LOCK({LOCK_NAME}, ?)");
-        let row = sqlx::query(AssertSqlSafe(text))
-            .bind(self.namespace.as_str())
-            .bind(wait)
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(failure::of_statement)?;
-        if row.optional_integer(0).map_err(failure::of_row)? != Some(1) {
-            return Err(Failure::refused(
-                ErrorKind::Unavailable,
-                "another node has been migrating the store all the time",
-            ));
-        }
+        self.take_lock().await?;
         for text in [
             format!("CREATE DATABASE IF NOT EXISTS {database}"),
             format!("USE {database}"),
@@ -151,6 +162,17 @@ impl Schema for MySqlSchema {
         self.note(step, now).await
     }
 
+    async fn watch(&mut self) -> Outcome<Option<Box<dyn Watch>>> {
+        let row = sqlx::query("SELECT CAST(CONNECTION_ID() AS SIGNED)")
+            .fetch_one(&mut self.connection)
+            .await
+            .map_err(failure::of_statement)?;
+        Ok(Some(Box::new(SessionWatch {
+            sessions: Arc::clone(&self.sessions),
+            number: row.integer(0).map_err(failure::of_row)?,
+        })))
+    }
+
     async fn unlock(&mut self) -> Outcome<()> {
         let text = format!("SELECT RELEASE_LOCK({LOCK_NAME})");
         sqlx::query(AssertSqlSafe(text))
@@ -163,6 +185,7 @@ impl Schema for MySqlSchema {
 
     /// Refuses a database in which something else stands.
     async fn drop_namespace(&mut self) -> Outcome<()> {
+        self.take_lock().await?;
         let foreign = "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.tables \
              WHERE table_schema = ? AND table_name NOT IN ('tokens', 'store', 'migrations')";
         let row = sqlx::query(foreign)
@@ -178,6 +201,27 @@ impl Schema for MySqlSchema {
         }
         let text = format!("DROP DATABASE IF EXISTS {}", self.namespace.quoted());
         self.run(&text).await.map_err(failure::of_statement)
+    }
+}
+
+/// Looks after a session by its number.
+struct SessionWatch {
+    sessions: Arc<Sessions>,
+    number: i64,
+}
+
+#[async_trait]
+impl Watch for SessionWatch {
+    async fn is_there(&self) -> Outcome<bool> {
+        let mut connection = self.sessions.connect().await?;
+        let found = sqlx::query("SELECT 1 FROM information_schema.processlist WHERE id = ?")
+            .bind(self.number)
+            .fetch_optional(&mut connection)
+            .await
+            .map_err(failure::of_statement)?;
+        // What is to be known is known, and the server ends the session by itself.
+        let _ = connection.close().await;
+        Ok(found.is_some())
     }
 }
 

@@ -115,11 +115,12 @@ pub async fn drop_namespace(options: &ServerOptions) -> Result<()> {
 
 async fn connect(options: &ServerOptions) -> Result<PostgresSchema> {
     let namespace = Namespace::new(&options.namespace)?;
-    let server = Server::for_schema(options)?;
+    let server = Arc::new(Server::for_schema(options)?);
     let call = Call::within(options.common.timeout);
     let connect = async {
         let connection = server.connect().await?;
         let mut schema = PostgresSchema {
+            server: Arc::clone(&server),
             connection,
             namespace,
         };

@@ -1,15 +1,19 @@
 //! The schema of a namespace, and the steps that lead to the newest.
 
+use std::sync::Arc;
+
 use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
-use sqlx::{Acquire, AssertSqlSafe, Executor, Row, query, raw_sql};
+use sqlx::{AssertSqlSafe, Connection, Executor, Row, query, raw_sql};
 use tokenkeep_core::{ErrorKind, StoreId, Timestamp};
 
+use super::connect::Server;
 use super::failure;
 use super::namespace::Namespace;
 use super::statements::text;
 use crate::failure::{Failure, Outcome};
-use crate::schema::{Schema, Step};
+use crate::pool::Connector;
+use crate::schema::{Schema, Step, Watch};
 
 const STEPS: &[Step] = &[
     Step {
@@ -26,6 +30,7 @@ const STEPS: &[Step] = &[
 
 /// One connection that looks after a namespace's schema.
 pub(super) struct PostgresSchema {
+    pub(super) server: Arc<Server>,
     pub(super) connection: PgConnection,
     pub(super) namespace: Namespace,
 }
@@ -68,6 +73,14 @@ impl PostgresSchema {
         Ok(found.await.map_err(failure::of_statement)?.is_some())
     }
 
+    /// Waits until no other node migrates, as long as the session's lock timeout says.
+    async fn take_lock(&mut self) -> Outcome<()> {
+        let locked = query("SELECT pg_advisory_lock($1)")
+            .bind(self.lock_key())
+            .execute(&mut self.connection);
+        locked.await.map(|_| ()).map_err(failure::of_statement)
+    }
+
     /// Other programs take other locks, and other namespaces too but for a rare chance, which costs
     /// a wait.
     fn lock_key(&self) -> i64 {
@@ -106,11 +119,8 @@ impl Schema for PostgresSchema {
 
     async fn lock(&mut self) -> Outcome<()> {
         // Making a schema or a table if it is not there fails where two do so at once, so the lock
-        // comes first. The session's lock timeout bounds the wait.
-        let locked = query("SELECT pg_advisory_lock($1)")
-            .bind(self.lock_key())
-            .execute(&mut self.connection);
-        locked.await.map_err(failure::of_statement)?;
+        // comes first.
+        self.take_lock().await?;
         // Asked first: an account may own a schema without the privilege to make one.
         if !self.has_schema().await? {
             self.run(format!("CREATE SCHEMA {}", self.namespace.schema()))
@@ -157,6 +167,15 @@ impl Schema for PostgresSchema {
         transaction.commit().await.map_err(failure::of_statement)
     }
 
+    async fn watch(&mut self) -> Outcome<Option<Box<dyn Watch>>> {
+        let row = query("SELECT pg_backend_pid()").fetch_one(&mut self.connection);
+        let row = row.await.map_err(failure::of_statement)?;
+        Ok(Some(Box::new(SessionWatch {
+            server: Arc::clone(&self.server),
+            process: row.try_get(0).map_err(failure::of_statement)?,
+        })))
+    }
+
     async fn unlock(&mut self) -> Outcome<()> {
         let unlocked = query("SELECT pg_advisory_unlock($1)")
             .bind(self.lock_key())
@@ -166,6 +185,7 @@ impl Schema for PostgresSchema {
 
     /// Removes the tables first and then the schema, which fails where something else stands in it.
     async fn drop_namespace(&mut self) -> Outcome<()> {
+        self.take_lock().await?;
         if !self.has_schema().await? {
             return Ok(());
         }
@@ -178,5 +198,25 @@ impl Schema for PostgresSchema {
             self.namespace.schema()
         );
         self.run(sql).await
+    }
+}
+
+/// Looks after a session by its process on the server.
+struct SessionWatch {
+    server: Arc<Server>,
+    process: i32,
+}
+
+#[async_trait]
+impl Watch for SessionWatch {
+    async fn is_there(&self) -> Outcome<bool> {
+        let mut connection = self.server.connect().await?;
+        let found = query("SELECT 1 FROM pg_stat_activity WHERE pid = $1")
+            .bind(self.process)
+            .fetch_optional(&mut connection);
+        let found = found.await.map_err(failure::of_statement)?;
+        // What is to be known is known, and the server ends the session by itself.
+        let _ = connection.close().await;
+        Ok(found.is_some())
     }
 }

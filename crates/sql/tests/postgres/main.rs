@@ -12,6 +12,7 @@ mod migrations;
 mod plan;
 mod plans;
 mod sessions;
+mod slow_steps;
 mod statements;
 mod support;
 mod tls;

@@ -212,6 +212,24 @@ async fn a_node_waits_no_longer_for_another_one_than_it_may() {
     open(&options, system_clock()).await;
 }
 
+#[tokio::test]
+async fn a_store_is_not_removed_while_another_node_migrates_it() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    let mut options = options(server, "migrations_drop");
+    options.common.timeout = Duration::from_secs(2);
+    open(&options, system_clock()).await;
+    let lock = format!("SELECT pg_advisory_lock({})", lock_key(&options.namespace));
+    let holder = Holder::new(server, &lock);
+    let error = postgres::drop_namespace(&options).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    let status = postgres::schema_status(&options).await.unwrap();
+    assert!(status.is_newest());
+    drop(holder);
+    postgres::drop_namespace(&options).await.unwrap();
+}
+
 /// As a second implementation would compute it: FNV-1a of the name behind a prefix.
 fn lock_key(namespace: &str) -> i64 {
     let name = format!("tokenkeep {namespace}");
