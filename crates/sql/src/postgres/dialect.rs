@@ -3,16 +3,18 @@
 use std::collections::HashSet;
 use std::fmt;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
 
 use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Row, query, query_with};
 use tokenkeep_core::{
-    Durability, ErrorKind, Replacement, Result, RevokedToken, Rotation, StoreId, Timestamp,
+    Durability, ErrorKind, Replacement, Result, RevokedToken, Rotation, Timestamp,
     TokenFilter, TokenId, TokenRecord, TokenState,
 };
 
+use super::condition;
 use super::connect::Server;
 use super::failure;
 use super::filter::{self, Bound};
@@ -36,7 +38,13 @@ pub(super) struct PostgresDialect {
     pool: Pool<Server>,
     statements: Statements,
     durability: Durability,
+    /// The expiry up to which the last step of a flush came, unless it found the end. Nobody looks at what
+    /// it removed again: as long as another session has an old snapshot, that stays in the index.
+    flushed: AtomicI64,
 }
+
+/// The place before all expiries.
+const FROM_THE_FIRST: i64 = i64::MIN;
 
 impl fmt::Debug for PostgresDialect {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -53,6 +61,7 @@ impl PostgresDialect {
             pool: Pool::new(server, options.common.pool_size)?,
             statements: Statements::new(namespace),
             durability: options.common.durability,
+            flushed: AtomicI64::new(FROM_THE_FIRST),
         })
     }
 
@@ -69,6 +78,24 @@ impl PostgresDialect {
         let done = statement.execute(link.connection()?).await;
         let changed = done.map(|done| done.rows_affected());
         link.end(changed.map_err(failure::of_statement))
+    }
+
+    /// Removes up to `limit` that expired at `from` or later, and remembers how far it came.
+    async fn flush_from(&self, call: &Call, from: i64, limit: u32, now: Timestamp) -> Outcome<u32> {
+        let statement = query(self.statements.flush.clone())
+            .bind(now.as_micros())
+            .bind(i64::from(limit))
+            .bind(from);
+        let rows = self.rows(call, statement).await?;
+        let expiries: Vec<i64> = rows
+            .iter()
+            .map(|row| column(row, 0))
+            .collect::<Outcome<_>>()?;
+        let removed = u32::try_from(expiries.len()).unwrap_or(u32::MAX);
+        let last = expiries.into_iter().max().filter(|_| removed >= limit);
+        self.flushed
+            .store(last.unwrap_or(FROM_THE_FIRST), Ordering::Relaxed);
+        Ok(removed)
     }
 }
 
@@ -193,10 +220,18 @@ impl Dialect for PostgresDialect {
     }
 
     async fn flush(&self, call: &Call, limit: u32, now: Timestamp) -> Outcome<u64> {
-        let statement = query(self.statements.flush.clone())
-            .bind(now.as_micros())
-            .bind(i64::from(limit));
-        self.changed(call, statement).await
+        let from = self.flushed.load(Ordering::Relaxed);
+        let removed = self.flush_from(call, from, limit, now).await?;
+        let left = limit.saturating_sub(removed);
+        if left == 0 || from == FROM_THE_FIRST {
+            return Ok(removed.into());
+        }
+        // Some may stand before that place: passed over, or stored when they had expired already.
+        match self.flush_from(call, FROM_THE_FIRST, left, now).await {
+            // What went is told; the next call will meet the failure.
+            Err(_) if removed > 0 => Ok(removed.into()),
+            more => Ok(u64::from(removed) + u64::from(more?)),
+        }
     }
 
     async fn has_expired(&self, call: &Call, now: Timestamp) -> Outcome<bool> {
@@ -213,16 +248,7 @@ impl Dialect for PostgresDialect {
             let problem = "store: has not exactly one row";
             return Err(Failure::refused(ErrorKind::Corrupt, problem));
         };
-        let store: i64 = column(row, 0)?;
-        if !column::<bool>(row, 6)? {
-            let problem = "the account lacks the privilege SELECT on the tokens";
-            return Err(Failure::refused(ErrorKind::Config, problem));
-        }
-        Ok(Condition {
-            store: StoreId::from_u64(store.cast_unsigned()),
-            version: column(row, 1)?,
-            warnings: warnings(row, self.durability)?,
-        })
+        condition::read(row, self.durability)
     }
 }
 
@@ -246,35 +272,6 @@ fn turn(row: &PgRow, now: Timestamp) -> Outcome<Turn> {
     })
 }
 
-fn warnings(row: &PgRow, durability: Durability) -> Outcome<Vec<String>> {
-    let is_off = |index| column::<String>(row, index).map(|setting| setting == "off");
-    let mut warnings = Vec::new();
-    if durability == Durability::Sync && is_off(2)? {
-        warnings.push("fsync is off: a power cut can lose what was acknowledged".to_owned());
-    }
-    if is_off(3)? {
-        warnings.push("full_page_writes is off: a power cut can damage the store".to_owned());
-    }
-    let is_read_only: String = column(row, 4)?;
-    if is_read_only == "on" || column(row, 5)? {
-        warnings.push("the server only reads: every write is refused".to_owned());
-    }
-    for (index, privilege) in [
-        (7, "INSERT on the tokens: create and rotate are refused"),
-        (
-            8,
-            "UPDATE on the tokens: all writes but a flush are refused",
-        ),
-        (9, "DELETE on the tokens: flush is refused"),
-        (10, "UPDATE on the store's row: revocations are refused"),
-    ] {
-        if !column::<bool>(row, index)? {
-            warnings.push(format!("the account lacks the privilege {privilege}"));
-        }
-    }
-    Ok(warnings)
-}
-
 fn bytes(ids: &[TokenId]) -> Vec<&[u8]> {
     ids.iter().map(|id| id.as_bytes().as_slice()).collect()
 }
@@ -283,7 +280,7 @@ fn first_id(row: &PgRow) -> Outcome<TokenId> {
     read(row.bytes(0).and_then(row::id))
 }
 
-fn column<'r, T>(row: &'r PgRow, index: usize) -> Outcome<T>
+pub(super) fn column<'r, T>(row: &'r PgRow, index: usize) -> Outcome<T>
 where
     T: sqlx::Decode<'r, Postgres> + sqlx::Type<Postgres>,
 {

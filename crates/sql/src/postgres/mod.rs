@@ -3,6 +3,7 @@
 //! Each call is one statement, and so one transaction and one round trip. The texts that are always
 //! the same are made in `statements`, those of filters in `filter`; `dialect` sends them.
 
+mod condition;
 mod connect;
 mod dialect;
 mod environment;

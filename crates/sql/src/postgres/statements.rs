@@ -168,12 +168,12 @@ fn rotate(tokens: &str, store: &str) -> String {
     )
 }
 
-/// $1: now; $2: how many. The ids are chosen once, whatever the plan.
+/// $1: now; $2: how many; $3: the expiry to begin at. The ids are chosen once, whatever the plan.
 fn flush(tokens: &str) -> String {
     format!(
         "DELETE FROM {tokens} WHERE id = ANY(ARRAY(\
-         SELECT id FROM {tokens} WHERE expires_at <= $1 \
-         ORDER BY expires_at, id LIMIT $2 FOR UPDATE SKIP LOCKED))"
+         SELECT id FROM {tokens} WHERE expires_at <= $1 AND expires_at >= $3 \
+         ORDER BY expires_at, id LIMIT $2 FOR UPDATE SKIP LOCKED)) RETURNING expires_at"
     )
 }
 

@@ -5,6 +5,7 @@
 mod batches;
 mod configuration;
 mod faults;
+mod flush;
 mod holder;
 #[path = "../servers/kill.rs"]
 mod kill;
