@@ -12,6 +12,7 @@ mod holder;
 mod kill;
 mod migrations;
 mod plans;
+mod sessions;
 mod statements;
 mod support;
 mod text;
