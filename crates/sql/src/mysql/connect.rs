@@ -1,7 +1,5 @@
 //! Connections to a server, with the session settings that the statements count on.
 
-use std::time::Duration;
-
 use async_trait::async_trait;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
@@ -9,6 +7,7 @@ use tokenkeep_core::Result;
 
 use super::namespace::Namespace;
 use super::server::Family;
+use super::settings::settings;
 use super::{failure, tls};
 use crate::failure::Outcome;
 use crate::options::ServerOptions;
@@ -94,42 +93,4 @@ impl Connector for Sessions {
     async fn reset(&self, connection: &mut MySqlConnection) -> Outcome<()> {
         connection.ping().await.map_err(failure::of_statement)
     }
-}
-
-/// One message with the settings of a session. Only numbers and constants stand in it.
-///
-/// The server's limits on a statement are set where it is known how they are called.
-fn settings(options: &ServerOptions, family: Option<Family>) -> String {
-    let longest = options.common.timeout;
-    let statement = options.statement_timeout.unwrap_or(longest).min(longest);
-    let limit = match family {
-        Some(Family::MariaDb) => {
-            format!("max_statement_time = {}, ", seconds_with_digits(statement))
-        }
-        Some(Family::MySql) => format!("max_execution_time = {}, ", milliseconds(statement)),
-        None => String::new(),
-    };
-    // A wait for a lock ends first, so that the answer is a plain refusal.
-    let lock = statement.mul_f64(0.75);
-    format!(
-        "SET SESSION sql_mode = 'STRICT_ALL_TABLES,NO_ENGINE_SUBSTITUTION', {limit}\
-         innodb_lock_wait_timeout = {}, autocommit = 1; \
-         SET SESSION TRANSACTION ISOLATION LEVEL READ COMMITTED",
-        seconds(lock),
-    )
-}
-
-/// A setting in whole seconds; the least that there is means one.
-fn seconds(span: Duration) -> u64 {
-    span.as_secs().clamp(1, 1_000_000)
-}
-
-/// A setting in seconds with a fraction; zero would mean none.
-fn seconds_with_digits(span: Duration) -> f64 {
-    span.as_secs_f64().clamp(0.001, 1_000_000.0)
-}
-
-/// A setting in milliseconds; zero would mean none.
-fn milliseconds(span: Duration) -> u128 {
-    span.as_millis().clamp(1, 1_000_000_000)
 }

@@ -51,7 +51,6 @@ impl Dialect for MySqlDialect {
         revoke::revoke(&self.pool, call, &self.statements, ids, now).await
     }
 
-    /// Looks without locks first, so that a long bulk call holds only what it revokes, by id.
     async fn revoke_page(
         &self,
         call: &Call,
@@ -60,14 +59,7 @@ impl Dialect for MySqlDialect {
         limit: usize,
         now: Timestamp,
     ) -> Outcome<Vec<(TokenId, bool)>> {
-        let ids = read::matching(&self.pool, call, filter, after, limit, now).await?;
-        if ids.is_empty() {
-            return Ok(Vec::new());
-        }
-        let revoked = revoke::revoke(&self.pool, call, &self.statements, &ids, now).await?;
-        // Both are in order of the ids.
-        let was_revoked = |id: &TokenId| revoked.binary_search(id).is_ok();
-        Ok(ids.into_iter().map(|id| (id, was_revoked(&id))).collect())
+        revoke::revoke_page(&self.pool, call, filter, after, limit, now).await
     }
 
     async fn list(
@@ -107,7 +99,7 @@ impl Dialect for MySqlDialect {
             .bind(expected_version)
             .bind(now.as_micros());
         let replaced = query.execute(link.connection()?).await;
-        let replaced = link.end(replaced.map_err(failure::of_statement))?;
+        let replaced = failure::end(link, replaced)?;
         Ok(replaced.rows_affected() == 1)
     }
 

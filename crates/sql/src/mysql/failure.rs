@@ -6,7 +6,9 @@ use sqlx::Error;
 use sqlx::mysql::MySqlDatabaseError;
 use tokenkeep_core::ErrorKind;
 
-use crate::failure::{Cause, Failure};
+use super::connect::Sessions;
+use crate::failure::{Cause, Failure, Outcome};
+use crate::pool::Link;
 
 /// A row with the same key exists.
 const DUPLICATE: u16 = 1062;
@@ -59,8 +61,35 @@ pub(super) fn of_connecting(error: Error) -> Failure {
             ErrorKind::Config,
             format!("the server is not understood: {problem}"),
         ),
-        error => of_statement(error),
+        error => unsent(of_statement(error)),
     }
+}
+
+/// What a lost answer means where nothing was sent that the server would keep.
+pub(super) fn unsent(failure: Failure) -> Failure {
+    match failure.cause {
+        Cause::Lost => Failure::refused(ErrorKind::Unavailable, failure.message),
+        Cause::Refused(_) | Cause::Again => failure,
+    }
+}
+
+/// Gives a connection back after the answer to a single statement, unless the session ended with it.
+pub(super) fn end<T>(link: Link<Sessions>, answer: Result<T, Error>) -> Outcome<T> {
+    let is_over = matches!(&answer, Err(error) if number(error).is_some_and(ends_session));
+    let outcome = answer.map_err(of_statement);
+    if is_over {
+        drop(link);
+        return outcome;
+    }
+    link.end(outcome)
+}
+
+/// The server closes a connection over these.
+fn ends_session(number: u16) -> bool {
+    matches!(
+        number,
+        1053 | 1079 | 1080 | 1153..=1161 | 1184 | 1927 | 4031
+    )
 }
 
 /// Why a row that was read makes no sense.
@@ -107,8 +136,10 @@ fn meaning(number: u16) -> (Cause, &'static str) {
     match number {
         // A deadlock takes the transaction back; a lock not had in time the statement, and the
         // caller the rest.
-        1205 | 1213 => (Cause::Again, "other calls were in the way each time"),
+        1020 | 1205 | 1213 | 3101 => (Cause::Again, "other calls were in the way each time"),
+        1412 | 1615 => (Cause::Again, "the schema changed at each attempt"),
         1158..=1161 | 1184 | 1927 => (Cause::Lost, "the connection broke"),
+        1053 | 1079 => (Cause::Lost, "the server is shutting down"),
         // What was cut off may have been at its commit.
         1317 | 1907 | 1969 | 3024 => (Cause::Lost, "the server cut the statement off"),
         1180 | 1598 => (Cause::Lost, "the commit failed"),
@@ -125,9 +156,8 @@ fn meaning(number: u16) -> (Cause, &'static str) {
         1037 | 1038 | 1041 | 1135 | 1206 => {
             (Cause::Refused(Unavailable), "the server is out of memory")
         }
-        1047 | 1053 | 1079 | 1129 | 3032 | 3100 => {
-            (Cause::Refused(Unavailable), "the server cannot work now")
-        }
+        1047 | 1129 | 3032 | 3100 => (Cause::Refused(Unavailable), "the server cannot work now"),
+        4031 => (Cause::Refused(Unavailable), "the session had ended before"),
         1045 | 1130 | 1251 | 1275 | 1524 | 1698 | 1820 | 1862 | 3118 | 3159 | 3955 | 4151 => {
             (Cause::Refused(Config), "the server refused the account")
         }
@@ -137,6 +167,10 @@ fn meaning(number: u16) -> (Cause, &'static str) {
         1153 => (
             Cause::Refused(Config),
             "the server's max_allowed_packet is too small",
+        ),
+        1665 => (
+            Cause::Refused(Config),
+            "the server's binlog_format is STATEMENT",
         ),
         1064 | 1193 | 1231 | 1286 => (Cause::Refused(Config), "the server lacks a feature"),
         1034 | 1035 | 1194 | 1195 | 1712 | 1877 => {
@@ -152,10 +186,10 @@ mod tests {
 
     #[test]
     fn numbers_tell_what_may_be_repeated() {
-        for number in [1205, 1213] {
+        for number in [1020, 1205, 1213, 1412, 1615, 3101] {
             assert_eq!(meaning(number).0, Cause::Again, "{number}");
         }
-        for number in [1159, 1180, 1184, 1317, 1927, 1969, 3024] {
+        for number in [1053, 1079, 1159, 1180, 1184, 1317, 1927, 1969, 3024] {
             assert_eq!(meaning(number).0, Cause::Lost, "{number}");
         }
         for (number, kind) in [
@@ -164,13 +198,14 @@ mod tests {
             (1290, ErrorKind::Unavailable),
             (1836, ErrorKind::Unavailable),
             (1114, ErrorKind::Unavailable),
-            (1053, ErrorKind::Unavailable),
+            (4031, ErrorKind::Unavailable),
             (1045, ErrorKind::Config),
             (1044, ErrorKind::Config),
             (1049, ErrorKind::Config),
             (1142, ErrorKind::Config),
             (1146, ErrorKind::Config),
             (1153, ErrorKind::Config),
+            (1665, ErrorKind::Config),
             (1194, ErrorKind::Corrupt),
             (1366, ErrorKind::Internal),
             (DUPLICATE, ErrorKind::Internal),
@@ -184,6 +219,14 @@ mod tests {
         let broken = || io::Error::from(io::ErrorKind::ConnectionReset);
         assert_eq!(of_commit(Error::Io(broken())).cause, Cause::Lost);
         assert_eq!(of_commit(Error::WorkerCrashed).cause, Cause::Lost);
+    }
+
+    #[test]
+    fn what_is_lost_before_anything_was_sent_was_not_applied() {
+        let broken = || Failure::lost("broken");
+        let unavailable = Cause::Refused(ErrorKind::Unavailable);
+        assert_eq!(unsent(broken()).cause, unavailable);
+        assert_eq!(unsent(Failure::again("busy")).cause, Cause::Again);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use sqlx::AssertSqlSafe;
 use tokenkeep_core::{Anchor, Timestamp, TokenFilter, TokenId};
 
-use super::statements::{Statement, bind_id, bytes};
+use super::statements::{Statement, bind_id, bytes, filled};
 
 /// A statement about the active records that match, in order of their ids.
 ///
@@ -16,37 +16,56 @@ pub(super) fn select(
     limit: usize,
     now: Timestamp,
 ) -> Statement {
-    let mut conditions = String::new();
-    let texts: Vec<_> = texts(filter).collect();
-    for (column, _) in &texts {
-        conditions.push_str(column);
-        conditions.push_str(" = ? AND ");
-    }
-    if after.is_some() {
-        conditions.push_str("id > ? AND ");
-    }
-    if filter.issued_before.is_some() {
-        conditions.push_str("issued_at < ? AND ");
-    }
-    let index = index(filter);
+    let after_id = match after {
+        Some(_) => "id > ? AND ",
+        None => "",
+    };
+    let (index, conditions) = (index(filter), conditions(filter));
     let text = format!(
-        "SELECT {columns} FROM tokens FORCE INDEX ({index}) WHERE {conditions}\
-         revoked_at IS NULL AND expires_at > ? ORDER BY id LIMIT ?"
+        "SELECT {columns} FROM tokens FORCE INDEX ({index}) WHERE {after_id}{conditions} \
+         ORDER BY id LIMIT ?"
     );
     let query = sqlx::query(AssertSqlSafe(text));
-    let query = texts
-        .into_iter()
-        .fold(query, |query, (_, text)| query.bind(text));
     let query = match after {
         Some(id) => bind_id(query, id),
         None => query,
     };
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    bind(query, filter, now).bind(limit)
+}
+
+/// Locks those of a list that are active and match, in order of the ids.
+pub(super) fn lock(filter: &TokenFilter, ids: &[TokenId], now: Timestamp) -> Statement {
+    let conditions = conditions(filter);
+    let (list, ids) = filled(ids);
+    let text = format!(
+        "SELECT id FROM tokens FORCE INDEX (PRIMARY) WHERE id IN ({list}) AND {conditions} \
+         ORDER BY id FOR UPDATE"
+    );
+    let query = ids.fold(sqlx::query(AssertSqlSafe(text)), bind_id);
+    bind(query, filter, now)
+}
+
+/// What is asked of a record, with marks for the values that [`bind`] gives.
+fn conditions(filter: &TokenFilter) -> String {
+    let mut conditions = String::new();
+    for (column, _) in texts(filter) {
+        conditions.push_str(column);
+        conditions.push_str(" = ? AND ");
+    }
+    if filter.issued_before.is_some() {
+        conditions.push_str("issued_at < ? AND ");
+    }
+    conditions + "revoked_at IS NULL AND expires_at > ?"
+}
+
+fn bind(query: Statement, filter: &TokenFilter, now: Timestamp) -> Statement {
+    let query = texts(filter).fold(query, |query, (_, text)| query.bind(text));
     let query = match filter.issued_before {
         Some(instant) => query.bind(instant.as_micros()),
         None => query,
     };
-    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
-    query.bind(now.as_micros()).bind(limit)
+    query.bind(now.as_micros())
 }
 
 /// The columns that a filter asks a text of, and the texts.

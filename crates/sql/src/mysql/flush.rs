@@ -5,8 +5,9 @@ use tokenkeep_core::{Timestamp, TokenId};
 
 use super::connect::Sessions;
 use super::failure;
+use super::insert::remove_expired;
 use super::read::{first_id, read};
-use super::statements::{EXPIRED, MAX_REMOVAL, Statements, bind_id};
+use super::statements::{EXPIRED, MAX_LIST, Statements};
 use super::transaction::{End, Transaction};
 use crate::call::Call;
 use crate::failure::Outcome;
@@ -41,11 +42,8 @@ async fn remove(
     }
     ids.sort_unstable();
     let mut removed = 0;
-    for ids in ids.chunks(MAX_REMOVAL) {
-        let (text, list) = statements.remove.of(ids);
-        let query = list.fold(sqlx::query(text), bind_id);
-        let gone = query.execute(&mut *connection).await;
-        removed += gone.map_err(failure::of_statement)?.rows_affected();
+    for ids in ids.chunks(MAX_LIST) {
+        removed += remove_expired(connection, statements, ids, now).await?;
     }
     Ok(End::Commit(removed))
 }

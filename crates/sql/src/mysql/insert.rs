@@ -34,7 +34,7 @@ pub(super) async fn insert(
             transaction.end(outcome).await
         }
         outcome => {
-            link.end(outcome.map_err(failure::of_statement))?;
+            failure::end(link, outcome)?;
             Ok(vec![true; records.len()])
         }
     }
@@ -50,7 +50,7 @@ async fn among_others(
     let mut ids: Vec<_> = records.iter().map(|record| record.id).collect();
     ids.sort_unstable();
     remove_expired(connection, statements, &ids, now).await?;
-    let taken = taken(connection, statements, &ids).await?;
+    let taken = taken(connection, statements, &ids, now).await?;
     let is_free = |record: &&TokenRecord| !taken.contains(&record.id);
     let free: Vec<_> = records.iter().filter(is_free).collect();
     if !free.is_empty() {
@@ -66,6 +66,8 @@ async fn among_others(
 }
 
 /// Removes those of these records that have expired; gives how many.
+///
+/// Lists are no longer than [`MAX_LIST`](super::statements::MAX_LIST).
 pub(super) async fn remove_expired(
     connection: &mut MySqlConnection,
     statements: &Statements,
@@ -82,9 +84,10 @@ async fn taken(
     connection: &mut MySqlConnection,
     statements: &Statements,
     ids: &[TokenId],
+    now: Timestamp,
 ) -> Outcome<Vec<TokenId>> {
     let (text, list) = statements.taken.of(ids);
-    let query = list.fold(sqlx::query(text), bind_id);
+    let query = list.fold(sqlx::query(text), bind_id).bind(now.as_micros());
     let rows = query.fetch_all(connection).await;
     read(&rows.map_err(failure::of_statement)?, first_id)
 }

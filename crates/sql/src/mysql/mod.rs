@@ -1,11 +1,13 @@
 //! Stores on MySQL and MariaDB: each namespace is a database.
 
 mod connect;
+mod contents;
 mod dialect;
 mod failure;
 mod filter;
 mod flush;
 mod insert;
+mod message;
 mod namespace;
 mod read;
 mod revoke;
@@ -13,6 +15,7 @@ mod revoke_one;
 mod rotate;
 mod schema;
 mod server;
+mod settings;
 mod statements;
 mod tls;
 mod transaction;
@@ -40,7 +43,7 @@ use crate::{SchemaStatus, SqlDriver};
 /// # Behavior
 ///
 /// - With [`Migrations::Auto`](crate::Migrations::Auto), makes the database if it is not there and
-///   applies the steps that its schema lacks.
+///   applies the steps that its schema lacks. One that holds something else is refused as it is.
 /// - Works on `options.namespace`; `options.database` is not looked at.
 ///
 /// # Errors
@@ -115,7 +118,8 @@ pub async fn schema_status(options: &ServerOptions) -> Result<SchemaStatus> {
 ///
 /// # Errors
 ///
-/// As [`open`]; `Indeterminate` if the server's answer was lost.
+/// As [`open`]; `Config` where the database is not a store's, or the account can see that something else
+/// stands in it: then nothing is removed. `Indeterminate` if the server's answer was lost.
 ///
 /// # Cancel safety
 ///

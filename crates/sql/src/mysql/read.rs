@@ -123,5 +123,5 @@ pub(super) fn read<T>(
 async fn rows(pool: &Pool<Sessions>, call: &Call, query: Statement) -> Outcome<Vec<MySqlRow>> {
     let mut link = pool.link(call).await?;
     let rows = query.fetch_all(link.connection()?).await;
-    link.end(rows.map_err(failure::of_statement))
+    failure::end(link, rows)
 }

@@ -6,9 +6,10 @@ use tokenkeep_core::{Rotation, Timestamp, TokenId, TokenRecord, TokenState};
 use super::connect::Sessions;
 use super::failure;
 use super::insert::remove_expired;
+use super::message::{Message, literal};
 use super::read::read;
-use super::revoke::count;
-use super::statements::{OLD_TOKEN, ROTATE, Statements, bind_id};
+use super::revoke::take_places;
+use super::statements::{OLD_TOKEN, Statements, bind_id};
 use super::transaction::{End, Transaction};
 use crate::call::Call;
 use crate::dialect::Turn;
@@ -26,37 +27,49 @@ pub(super) async fn rotate(
     now: Timestamp,
 ) -> Outcome<Turn> {
     let mut transaction = Transaction::begin(pool, call).await?;
-    let work = take_turn(transaction.connection()?, statements, old, successor, now);
-    let outcome = work.await;
-    transaction.end(outcome).await
+    let work = prepare(transaction.connection()?, statements, old, successor, now);
+    let turn = match work.await {
+        Ok(None) => Turn::Taken(Rotation::Rotated),
+        Ok(Some(turn)) => return transaction.end(Ok(End::Undo(turn))).await,
+        Err(failure) => return transaction.end(Err(failure)).await,
+    };
+    let changed = transaction.commit_with(revocation(old, &successor.id, now));
+    match changed.await? == REVOKED {
+        true => Ok(turn),
+        false => Err(failure::of_statement(sqlx::Error::RowNotFound)),
+    }
 }
 
-async fn take_turn(
+/// How many rows the statements of a [`revocation`] change.
+const REVOKED: [u64; 3] = [1, 1, 0];
+
+/// Revokes the old token, which is locked.
+fn revocation(old: &TokenId, successor: &TokenId, now: Timestamp) -> Message {
+    let (old, successor, now) = (literal(old), literal(successor), now.as_micros());
+    Message::default().with(&take_places(1)).with(&format!(
+        "UPDATE tokens SET revoked_at = {now}, successor = {successor}, \
+         revocation = LAST_INSERT_ID() WHERE id = {old} AND ROW_COUNT() = 1"
+    ))
+}
+
+/// Locks the old token and stores its successor; gives why not, if not.
+async fn prepare(
     connection: &mut MySqlConnection,
     statements: &Statements,
     old: &TokenId,
     successor: &TokenRecord,
     now: Timestamp,
-) -> Outcome<End<Turn>> {
+) -> Outcome<Option<Turn>> {
     match lock(connection, old, now).await? {
-        None => return Ok(End::Undo(Turn::NoSuchToken)),
+        None => return Ok(Some(Turn::NoSuchToken)),
         Some(TokenState::Revoked { at, successor }) => {
             let used = Rotation::AlreadyUsed { at, successor };
-            return Ok(End::Undo(Turn::Taken(used)));
+            return Ok(Some(Turn::Taken(used)));
         }
         Some(TokenState::Active) => {}
     }
-    if !store(connection, statements, successor, now).await? {
-        return Ok(End::Undo(Turn::SuccessorExists));
-    }
-    let place = count(connection, 1).await?;
-    let query = sqlx::query(ROTATE)
-        .bind(now.as_micros())
-        .bind(successor.id.as_bytes().as_slice())
-        .bind(place);
-    let revoked = bind_id(query, old).execute(connection).await;
-    revoked.map_err(failure::of_statement)?;
-    Ok(End::Commit(Turn::Taken(Rotation::Rotated)))
+    let is_stored = store(connection, statements, successor, now).await?;
+    Ok((!is_stored).then_some(Turn::SuccessorExists))
 }
 
 /// Locks an unexpired token and tells its state.

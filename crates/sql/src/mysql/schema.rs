@@ -10,6 +10,7 @@ use tokenkeep_core::{ErrorKind, StoreId, Timestamp};
 use tokio::time::timeout;
 
 use super::connect::Sessions;
+use super::contents::Contents;
 use super::failure;
 use super::namespace::Namespace;
 use super::read::read;
@@ -68,8 +69,7 @@ impl MySqlSchema {
 
     /// Waits until no other node migrates; that ends before the call does.
     async fn take_lock(&mut self) -> Outcome<()> {
-        let wait =
-            i64::try_from(self.timeout.mul_f64(0.75).as_secs().clamp(1, 1_000_000)).unwrap_or(1);
+        let wait = self.timeout.mul_f64(0.75).as_secs().clamp(1, 1_000_000);
         let text = format!("SELECT GET_LOCK({LOCK_NAME}, ?)");
         let row = sqlx::query(AssertSqlSafe(text))
             .bind(self.namespace.as_str())
@@ -119,7 +119,8 @@ impl Schema for MySqlSchema {
 
     async fn applied(&mut self) -> Outcome<Vec<u32>> {
         let database = self.namespace.quoted();
-        let text = format!("SELECT version FROM {database}.migrations ORDER BY version");
+        let text =
+            format!("SELECT version, name, applied_at FROM {database}.migrations ORDER BY version");
         let rows = sqlx::query(AssertSqlSafe(text))
             .fetch_all(&mut self.connection)
             .await;
@@ -136,6 +137,8 @@ impl Schema for MySqlSchema {
     async fn lock(&mut self) -> Outcome<()> {
         let database = self.namespace.quoted();
         self.take_lock().await?;
+        let contents = Contents::read(&mut self.connection, &self.namespace).await?;
+        contents.check_can_hold()?;
         for text in [
             format!("CREATE DATABASE IF NOT EXISTS {database}"),
             format!("USE {database}"),
@@ -183,21 +186,12 @@ impl Schema for MySqlSchema {
         Ok(())
     }
 
-    /// Refuses a database in which something else stands.
+    /// Refuses a database that is not a store's, or in which something else stands.
     async fn drop_namespace(&mut self) -> Outcome<()> {
         self.take_lock().await?;
-        let foreign = "SELECT CAST(COUNT(*) AS SIGNED) FROM information_schema.tables \
-             WHERE table_schema = ? AND table_name NOT IN ('tokens', 'store', 'migrations')";
-        let row = sqlx::query(foreign)
-            .bind(self.namespace.as_str())
-            .fetch_one(&mut self.connection)
-            .await
-            .map_err(failure::of_statement)?;
-        if row.integer(0).map_err(failure::of_row)? != 0 {
-            return Err(Failure::refused(
-                ErrorKind::Config,
-                "something else stands in the database; nothing was removed",
-            ));
+        let contents = Contents::read(&mut self.connection, &self.namespace).await?;
+        if !contents.check_can_go()? {
+            return Ok(());
         }
         let text = format!("DROP DATABASE IF EXISTS {}", self.namespace.quoted());
         self.run(&text).await.map_err(failure::of_statement)

@@ -4,6 +4,7 @@ use sqlx::mysql::{MySqlConnection, MySqlRow};
 use tokenkeep_core::{Durability, Error, ErrorKind, Result};
 
 use super::failure;
+use super::read::read;
 use crate::failure::Outcome;
 use crate::gather::MAX_BATCH_BYTES;
 use crate::options::SqlOptions;
@@ -17,6 +18,16 @@ pub(super) const SETTINGS: &str = "VERSION(), \
      CAST(@@GLOBAL.innodb_flush_log_at_trx_commit AS SIGNED), \
      CAST(@@GLOBAL.log_bin AS SIGNED), CAST(@@GLOBAL.sync_binlog AS SIGNED), \
      CAST(@@GLOBAL.max_allowed_packet AS SIGNED)";
+
+/// Asked apart, because the setting is about to go from MySQL, which then logs rows.
+async fn logs_statements(connection: &mut MySqlConnection) -> Outcome<bool> {
+    let rows = sqlx::query("SHOW GLOBAL VARIABLES LIKE 'binlog_format'")
+        .fetch_all(connection)
+        .await
+        .map_err(failure::of_statement)?;
+    let formats = read(&rows, |row| Ok(row.text(1)? == "STATEMENT"))?;
+    Ok(formats.contains(&true))
+}
 
 /// Which of the two families a server is of; a few settings have other names in each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,15 +44,18 @@ pub(super) struct Server {
     has_binlog: bool,
     sync_binlog: i64,
     max_packet: i64,
+    logs_statements: bool,
 }
 
 impl Server {
     /// Asks a connection's server.
     pub(super) async fn ask(connection: &mut MySqlConnection) -> Outcome<Self> {
         let statement = sqlx::AssertSqlSafe(format!("SELECT {SETTINGS}"));
-        let row = sqlx::query(statement).fetch_one(connection).await;
+        let row = sqlx::query(statement).fetch_one(&mut *connection).await;
         let row = row.map_err(failure::of_statement)?;
-        Self::read(&row, 0).map_err(failure::of_row)
+        let mut server = Self::read(&row, 0).map_err(failure::of_row)?;
+        server.logs_statements = server.has_binlog && logs_statements(connection).await?;
+        Ok(server)
     }
 
     /// Reads [`SETTINGS`], which begin at this column of a row.
@@ -52,6 +66,7 @@ impl Server {
             has_binlog: row.integer(first + 2)? != 0,
             sync_binlog: row.integer(first + 3)?,
             max_packet: row.integer(first + 4)?,
+            logs_statements: false,
         })
     }
 
@@ -78,6 +93,13 @@ impl Server {
                 "durability sync needs the server's innodb_flush_log_at_trx_commit to be 1; it is {}",
                 self.flush_log
             ));
+        }
+        if self.logs_statements {
+            return refuse(
+                "the server's binlog_format is STATEMENT, by which it refuses to write as READ \
+                 COMMITTED; ROW or MIXED is needed"
+                    .to_owned(),
+            );
         }
         let needed = options.limits.max_data_len.max(MAX_BATCH_BYTES) + BATCH_OVERHEAD;
         if usize::try_from(self.max_packet).is_ok_and(|most| most < needed) {
@@ -145,6 +167,7 @@ mod tests {
             has_binlog: true,
             sync_binlog: 1,
             max_packet: 16 << 20,
+            logs_statements: false,
         }
     }
 
@@ -197,6 +220,21 @@ mod tests {
         server.has_binlog = false;
         assert!(server.warnings(Durability::Sync)[0].contains("log_bin is off"));
         assert_eq!(server.warnings(Durability::Relaxed), [""; 0]);
+    }
+
+    #[test]
+    fn a_log_of_statements_is_refused_whatever_the_durability() {
+        let mut server = server("8.0.36");
+        server.logs_statements = true;
+        for durability in [Durability::Sync, Durability::Relaxed] {
+            let options = SqlOptions {
+                durability,
+                ..SqlOptions::default()
+            };
+            let error = server.check(&options).unwrap_err();
+            assert_eq!(error.kind(), ErrorKind::Config);
+            assert!(error.message().contains("binlog_format"));
+        }
     }
 
     #[test]

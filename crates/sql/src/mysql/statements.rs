@@ -17,23 +17,11 @@ pub(super) const MAX_BATCH: usize = 64;
 /// lists of a thousand, and scans the other side of it.
 pub(super) const MAX_LIST: usize = 512;
 
-/// The most ids in one removal. A server does not let a removal be told which index to use, and goes
-/// through all of a store that has not many more records than the list.
-pub(super) const MAX_REMOVAL: usize = 128;
-
-/// Places in the feed are given out by the store's row. The new count is the answer's insert id, so
-/// that it takes no second question.
-pub(super) const COUNT: &str =
-    "UPDATE store SET revocations = LAST_INSERT_ID(revocations + ?) WHERE one = 1";
-
 pub(super) const REPLACE: &str = "UPDATE tokens SET data = ?, expires_at = ?, version = ? \
      WHERE id = ? AND version = ? AND revoked_at IS NULL AND expires_at > ?";
 
 pub(super) const OLD_TOKEN: &str =
     "SELECT revoked_at, successor FROM tokens WHERE id = ? AND expires_at > ? FOR UPDATE";
-
-pub(super) const ROTATE: &str =
-    "UPDATE tokens SET revoked_at = ?, successor = ?, revocation = ? WHERE id = ?";
 
 /// The index is named, because a server that takes most records for expired would rather scan, and
 /// lock, all of them.
@@ -65,15 +53,27 @@ impl Listed {
         ids: &'a [TokenId],
     ) -> (
         AssertSqlSafe<Arc<str>>,
-        impl Iterator<Item = &'a TokenId> + Clone + use<'a>,
+        impl Iterator<Item = &'a TokenId> + use<'a>,
     ) {
-        let length = ids.len().max(1).next_power_of_two();
-        let place = length.ilog2() as usize;
+        let place = length(ids).ilog2() as usize;
         let text = self.0.get(place).or(self.0.last()).cloned();
-        let filling = ids.last().into_iter().cycle();
-        let text = AssertSqlSafe(text.unwrap_or_default());
-        (text, ids.iter().chain(filling).take(length))
+        (AssertSqlSafe(text.unwrap_or_default()), filling(ids))
     }
+}
+
+/// A list in a statement's text, and the ids that fill it.
+pub(super) fn filled(ids: &[TokenId]) -> (String, impl Iterator<Item = &TokenId>) {
+    (marks("?", length(ids)), filling(ids))
+}
+
+/// How long the list for so many ids is.
+fn length(ids: &[TokenId]) -> usize {
+    ids.len().max(1).next_power_of_two()
+}
+
+fn filling(ids: &[TokenId]) -> impl Iterator<Item = &TokenId> {
+    let last = ids.last().into_iter().cycle();
+    ids.iter().chain(last).take(length(ids))
 }
 
 /// The statements that are made when a store is opened.
@@ -83,13 +83,12 @@ pub(super) struct Statements {
     insert: Vec<Arc<str>>,
     /// Locks those of a list that are active, in order of the ids.
     pub(super) lock: Listed,
-    /// Revokes those of a list, and gives them places in its order.
-    pub(super) revoke: Listed,
-    /// Removes those of a list.
-    pub(super) remove: Listed,
     /// Removes those of a list that have expired.
+    ///
+    /// A server goes through all of a small store for a list, and waits for what others hold locked
+    /// there: with the index named and another condition beside the list it does not.
     pub(super) remove_expired: Listed,
-    /// Which ids of a list are taken.
+    /// Which ids of a list are taken by records that have not expired.
     pub(super) taken: Listed,
 }
 
@@ -108,20 +107,14 @@ impl Statements {
                      AND revoked_at IS NULL AND expires_at > ? ORDER BY id FOR UPDATE"
                 )
             }),
-            revoke: Listed::new(MAX_LIST, |list| {
+            remove_expired: Listed::new(MAX_LIST, |list| {
                 format!(
-                    "UPDATE tokens FORCE INDEX (PRIMARY) \
-                     SET revoked_at = ?, revocation = ? + FIELD(id, {list}) WHERE id IN ({list})"
+                    "DELETE tokens FROM tokens FORCE INDEX (PRIMARY) \
+                     WHERE id IN ({list}) AND expires_at <= ?"
                 )
             }),
-            remove: Listed::new(MAX_REMOVAL, |list| {
-                format!("DELETE FROM tokens WHERE id IN ({list})")
-            }),
-            remove_expired: Listed::new(MAX_BATCH, |list| {
-                format!("DELETE FROM tokens WHERE id IN ({list}) AND expires_at <= ?")
-            }),
             taken: Listed::new(MAX_BATCH, |list| {
-                format!("SELECT id FROM tokens WHERE id IN ({list})")
+                format!("SELECT id FROM tokens WHERE id IN ({list}) AND expires_at > ?")
             }),
         }
     }

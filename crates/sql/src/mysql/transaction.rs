@@ -1,12 +1,12 @@
 //! A transaction on a connection of its own.
 
 use sqlx::mysql::MySqlConnection;
-use tokenkeep_core::ErrorKind;
 
 use super::connect::Sessions;
 use super::failure;
+use super::message::Message;
 use crate::call::Call;
-use crate::failure::{Cause, Failure, Outcome};
+use crate::failure::{Cause, Outcome};
 use crate::pool::{Link, Pool};
 
 /// A transaction that is open. Dropped without [`end`](Self::end), its connection is closed, and so the
@@ -33,7 +33,7 @@ impl<'a> Transaction<'a> {
         sqlx::raw_sql("START TRANSACTION")
             .execute(link.connection()?)
             .await
-            .map_err(|error| unsent(failure::of_statement(error)))?;
+            .map_err(|error| failure::unsent(failure::of_statement(error)))?;
         Ok(Self { call, link })
     }
 
@@ -42,15 +42,10 @@ impl<'a> Transaction<'a> {
     }
 
     /// Commits or takes back, and gives the connection back.
-    pub(super) async fn end<T>(mut self, outcome: Outcome<End<T>>) -> Outcome<T> {
+    pub(super) async fn end<T>(self, outcome: Outcome<End<T>>) -> Outcome<T> {
         match outcome {
             Ok(End::Commit(answer)) => {
-                self.call.sent();
-                sqlx::raw_sql("COMMIT")
-                    .execute(self.connection()?)
-                    .await
-                    .map_err(failure::of_commit)?;
-                self.link.done();
+                self.commit_with(Message::default()).await?;
                 Ok(answer)
             }
             Ok(End::Undo(answer)) => {
@@ -61,9 +56,22 @@ impl<'a> Transaction<'a> {
                 if failure.cause != Cause::Lost {
                     self.undo().await;
                 }
-                Err(unsent(failure))
+                Err(failure::unsent(failure))
             }
         }
+    }
+
+    /// Commits with what this message does before, and gives how many rows each of its statements
+    /// changed.
+    pub(super) async fn commit_with(mut self, message: Message) -> Outcome<Vec<u64>> {
+        self.call.sent();
+        let outcome = message.commit(self.connection()?).await;
+        match &outcome {
+            Ok(_) => self.link.done(),
+            Err(failure) if failure.cause == Cause::Lost => {}
+            Err(_) => self.undo().await,
+        }
+        outcome
     }
 
     /// A connection on which this fails is closed.
@@ -73,13 +81,5 @@ impl<'a> Transaction<'a> {
         {
             self.link.done();
         }
-    }
-}
-
-/// What a lost answer means before the commit: the server takes back what was done.
-fn unsent(failure: Failure) -> Failure {
-    match failure.cause {
-        Cause::Lost => Failure::refused(ErrorKind::Unavailable, failure.message),
-        Cause::Refused(_) | Cause::Again => failure,
     }
 }

@@ -118,6 +118,18 @@ async fn a_server_that_shows_writes_early_is_warned_about() {
     assert!(warnings[0].contains("sync_binlog"), "{warnings:?}");
 }
 
+/// By such a log the server refuses each statement that writes.
+#[tokio::test]
+async fn a_server_that_logs_statements_is_refused() {
+    let settings = Settings::new().with_option("binlog-format", "STATEMENT");
+    let Some(server) = own_server(&settings) else {
+        return;
+    };
+    let (kind, text) = refusal(&options(&server, "configuration_log")).await;
+    assert_eq!(kind, ErrorKind::Config, "{text}");
+    assert!(text.contains("binlog_format"), "{text}");
+}
+
 #[tokio::test]
 async fn a_server_whose_packets_are_too_small_is_refused() {
     let settings = Settings::new().with_option("max-allowed-packet", "1M");

@@ -185,3 +185,31 @@ async fn a_statement_that_takes_too_long_is_cut_off_and_leaves_doubt() {
     server.sql("DROP TRIGGER faults.dawdle").unwrap();
     driver.create(record).await.unwrap();
 }
+
+/// The server closes a connection on which it was sent too much; the next call does not find it.
+#[tokio::test]
+async fn a_message_that_is_too_long_ends_no_later_call() {
+    let Some(server) = own_server(&Settings::new()) else {
+        return;
+    };
+    let mut options = options(&server, "faults");
+    options.common.pool_size = 1;
+    let driver = open(&options, manual_clock()).await;
+    server
+        .sql("SET GLOBAL max_allowed_packet = 204800")
+        .unwrap();
+    // A session has the limit that it began with.
+    let sessions = "SELECT CONCAT('KILL ', id) FROM information_schema.processlist \
+                    WHERE db = 'faults'";
+    server.sql(server.sql(sessions).unwrap().trim()).unwrap();
+    until("the session is gone", || {
+        server.sql(sessions).unwrap().trim().is_empty()
+    });
+    let _ = driver.get(&id(1)).await;
+    driver.create(record(1, "ada")).await.unwrap();
+    let long = (2..18).map(|number| record(number, "ada").with_data(vec![7; 60_000]));
+    let error = driver.create_many(long.collect()).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
+    assert!(error.to_string().contains("(1153)"), "{error}");
+    driver.create(record(2, "ada")).await.unwrap();
+}

@@ -7,11 +7,14 @@ mod configuration;
 mod disk;
 mod faults;
 mod flush;
+mod foreign;
 mod holder;
 #[path = "../servers/kill.rs"]
 mod kill;
+mod lost;
 mod migrations;
 mod plans;
+mod races;
 mod sessions;
 mod statements;
 mod support;

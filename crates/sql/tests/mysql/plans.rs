@@ -169,12 +169,17 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ("insert", "INSERT INTO tokens", "", "NULL"),
     (
         "remove expired",
-        "DELETE FROM tokens",
+        "DELETE tokens FROM tokens",
         "expires_at <=",
         "PRIMARY",
     ),
-    ("remove", "DELETE FROM tokens", "", "PRIMARY"),
     ("taken", "SELECT id FROM tokens WHERE id IN", "", "PRIMARY"),
+    (
+        "lock what matches",
+        "SELECT id FROM tokens FORCE INDEX (PRIMARY)",
+        "_id = ",
+        "PRIMARY",
+    ),
     (
         "lock",
         "SELECT id FROM tokens FORCE INDEX (PRIMARY)",
@@ -183,8 +188,8 @@ const KINDS: &[(&str, &str, &str, &str)] = &[
     ),
     (
         "revoke one",
-        "UPDATE tokens SET revoked_at = @now",
-        "",
+        "UPDATE tokens SET revoked_at",
+        "AND revoked_at IS NULL",
         "PRIMARY",
     ),
     (

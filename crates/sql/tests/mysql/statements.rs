@@ -4,9 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_core::{ErrorKind, TokenDriver};
+use tokenkeep_sql::mysql;
 use tokenkeep_testkit::Settings;
 
-use crate::support::{id, manual_clock, open, options, own_server, record};
+use crate::support::{id, manual_clock, of_user, open, options, own_server, record};
 
 #[tokio::test]
 async fn fifty_callers_share_one_connection() {
@@ -67,4 +68,46 @@ async fn sessions_have_the_settings_that_the_statements_count_on() {
         driver.get(&id(1)).await.unwrap_err().kind(),
         ErrorKind::NotFound
     );
+}
+
+/// What a server's defaults do to a session that leaves them as they are: a commit begins the next
+/// transaction, reads stop early, writes are refused.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_servers_defaults_change_no_meaning() {
+    let settings = Settings::new().with_option("completion-type", "CHAIN");
+    let Some(server) = own_server(&settings) else {
+        return;
+    };
+    mysql::migrate(&options(&server, "spoken"), &*manual_clock())
+        .await
+        .unwrap();
+    server
+        .sql(
+            "SET GLOBAL sql_select_limit = 2; SET GLOBAL sql_safe_updates = 1; \
+             SET GLOBAL sql_big_selects = 0; SET GLOBAL max_join_size = 1; \
+             SET GLOBAL max_sort_length = 8; SET GLOBAL tx_read_only = 1",
+        )
+        .unwrap();
+    for namespace in ["spoken", "spoken_later"] {
+        let mut options = options(&server, namespace);
+        options.common.pool_size = 1;
+        let driver = Arc::new(open(&options, manual_clock()).await);
+        let other = open(&options, manual_clock()).await;
+        let calls = (0..20).map(|number| {
+            let driver = Arc::clone(&driver);
+            tokio::spawn(async move { driver.create(record(number, "ada")).await })
+        });
+        for call in futures::future::join_all(calls).await {
+            call.unwrap().unwrap();
+        }
+        driver.delete(&id(0)).await.unwrap();
+        driver.rotate(&id(1), record(20, "ada")).await.unwrap();
+        driver.create(record(21, "ada")).await.unwrap();
+        // What one session has committed the others see.
+        for number in 2..22 {
+            other.get(&id(number)).await.unwrap();
+        }
+        let revoked = other.delete_tokens(&of_user("ada")).await.unwrap();
+        assert_eq!(revoked.len(), 20);
+    }
 }
