@@ -165,6 +165,15 @@ impl Registry {
         self.factories.keys().map(String::as_str).collect()
     }
 
+    /// Checks that a URL's scheme is known, and nothing else of it.
+    ///
+    /// # Errors
+    ///
+    /// `Config` for an unknown scheme, naming the known ones.
+    pub fn check_scheme(&self, url: &StoreUrl) -> Result<()> {
+        self.factory(url).map(drop)
+    }
+
     /// Opens the store that a URL names.
     ///
     /// # Errors

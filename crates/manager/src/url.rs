@@ -1,5 +1,7 @@
 //! The URL that selects and configures a store.
 
+mod query;
+mod secrets;
 mod server;
 
 use std::borrow::Cow;
@@ -11,6 +13,7 @@ use percent_encoding::{AsciiSet, CONTROLS, percent_decode_str, utf8_percent_enco
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use zeroize::Zeroizing;
 
+pub(crate) use self::secrets::is_secret;
 pub use self::server::ServerAddress;
 use crate::{Error, Result, UrlOptions, config_error};
 
@@ -27,8 +30,9 @@ const RESERVED: &AsciiSet = &CONTROLS.add(b'#').add(b'?').add(b'%').add(b'&').ad
 /// - Everything after the scheme is percent-encoded where it has to be; `+` is a plus. `#`, control
 ///   characters and, after the `?`, `@` have to be encoded, so that no part of a password is ever
 ///   taken for something else.
-/// - A password (`user:password@host`, or an option whose name says so, such as `pwd` or `api_key`)
-///   shows as `***` in `Display`, `Debug` and serialised form, and never in an error.
+/// - A password (`user:password@host`) shows as `***` in `Display`, `Debug` and serialised form, and
+///   never in an error; so does the value of every option that is not known to be harmless. Where the
+///   scheme was forgotten, `user:password@host` is masked as well.
 /// - The scheme is shown and compared in lower case.
 ///
 /// # Examples
@@ -141,7 +145,7 @@ impl StoreUrl {
     ///
     /// `Config` if the name is not of lower-case letters, digits, `_` and `-`, or the value is empty.
     pub fn with_option(mut self, name: &str, value: &str) -> Result<Self> {
-        if !is_option_name(name) || value.is_empty() {
+        if !query::is_name(name) || value.is_empty() {
             return Err(self.fault(format_args!(
                 "cannot have an option `{name}` with this value"
             )));
@@ -159,7 +163,8 @@ impl StoreUrl {
         self
     }
 
-    /// Tells whether the URL holds a password.
+    /// Tells whether the URL holds a password: before its host, or in an option whose name says so,
+    /// such as `pwd` or `api_key`.
     #[must_use]
     pub fn has_password(&self) -> bool {
         self.password().is_some() || self.options.iter().any(|(name, _)| is_secret(name))
@@ -170,14 +175,9 @@ impl StoreUrl {
         config_error(format!("store URL `{}:` {problem}", self.scheme))
     }
 
-    /// Where the password lies in `rest`, with or without `//` before the user.
-    ///
-    /// Up to the last `@` and not the first, so that a password that was left unencoded is masked
-    /// whole.
+    /// Where the password lies in `rest`.
     fn password(&self) -> Option<std::ops::Range<usize>> {
-        let end = self.rest.rfind('@')?;
-        let start = self.rest.get(..end)?.find(':')? + 1;
-        (start < end).then_some(start..end)
+        secrets::password_in(&self.scheme, &self.rest)
     }
 }
 
@@ -207,7 +207,7 @@ impl FromStr for StoreUrl {
         Ok(Self {
             scheme,
             rest: Zeroizing::new(rest.to_owned()),
-            options: parse_options(query)?,
+            options: query::parse(query)?,
         })
     }
 }
@@ -226,7 +226,7 @@ impl fmt::Display for StoreUrl {
         }
         for (index, (name, value)) in self.options.iter().enumerate() {
             let mark = if index == 0 { '?' } else { '&' };
-            let value = if is_secret(name) { MASK } else { value };
+            let value = if secrets::is_shown(name) { value } else { MASK };
             write!(f, "{mark}{name}={value}")?;
         }
         Ok(())
@@ -260,65 +260,8 @@ pub(crate) fn is_scheme(text: &str) -> bool {
     text.starts_with(|first: char| first.is_ascii_lowercase()) && text.bytes().all(inner)
 }
 
-/// Tells whether an option holds a secret by its name. Rather one too many than one too few.
-pub(crate) fn is_secret(name: &str) -> bool {
-    // Paths of files that hold one: shown, since a wrong one has to be found.
-    if ["password_file", "ssl-key"].contains(&name) {
-        return false;
-    }
-    let parts = ["pass", "pwd", "secret", "token", "cred", "signature"];
-    // Too short to be looked for inside of words: `keyspace`, `author`.
-    let words = [
-        "pw", "auth", "sig", "jwt", "bearer", "private", "key", "keys",
-    ];
-    parts.iter().any(|part| name.contains(part))
-        || name
-            .split(['_', '-'])
-            .any(|word| words.contains(&word) || word.ends_with("key"))
-}
-
-fn parse_options(query: &str) -> Result<Vec<(String, Zeroizing<String>)>> {
-    if query.is_empty() {
-        return Ok(Vec::new());
-    }
-    if query.contains('@') {
-        let problem = "store URL has an `@` among its options, which has to be written %40; if it ends \
-                       a password, that password holds a `?`, to be written %3F";
-        return Err(config_error(problem));
-    }
-    let mut options: Vec<(String, Zeroizing<String>)> = Vec::new();
-    for option in query.split('&') {
-        // What stands there may be a piece of a password and is not shown.
-        let (name, value) = option
-            .split_once('=')
-            .filter(|(name, _)| is_option_name(name))
-            .ok_or_else(|| {
-                config_error("store URL has an option that is not of the form name=value")
-            })?;
-        if value.is_empty() {
-            return Err(config_error(format!(
-                "store URL: option `{name}` has no value"
-            )));
-        }
-        if options.iter().any(|(other, _)| other == name) {
-            return Err(config_error(format!(
-                "store URL: option `{name}` stands twice"
-            )));
-        }
-        decode(value)?;
-        options.push((name.to_owned(), Zeroizing::new(value.to_owned())));
-    }
-    Ok(options)
-}
-
-fn is_option_name(text: &str) -> bool {
-    let inner = |letter: u8| matches!(letter, b'a'..=b'z' | b'0'..=b'9' | b'_' | b'-');
-    !text.is_empty() && text.bytes().all(inner)
-}
-
 /// Undoes percent-encoding; refuses a `%` without two hexadecimal digits, and what is not UTF-8.
 fn decode(text: &str) -> Result<Zeroizing<String>> {
-    let fault = || config_error("store URL has a `%` that does not begin a percent-encoded letter");
     let mut parts = text.split('%');
     parts.next();
     let is_hex = |part: &str| {
@@ -326,11 +269,12 @@ fn decode(text: &str) -> Result<Zeroizing<String>> {
         digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit))
     };
     if !parts.all(is_hex) {
-        return Err(fault());
+        let problem = "store URL has a `%` that does not begin a percent-encoded letter";
+        return Err(config_error(problem));
     }
     let text = percent_decode_str(text)
         .decode_utf8()
-        .map_err(|_| fault())?;
+        .map_err(|_| config_error("store URL is not UTF-8 once its percent-encoding is undone"))?;
     if text.contains('\0') {
         return Err(config_error("store URL contains a NUL"));
     }

@@ -1,18 +1,16 @@
 //! From a URL to a namespace on a database server.
 
-use std::fs::File;
-use std::io::{self, Read};
-use std::path::{Path, PathBuf};
+mod files;
+mod tls;
 
-use tokenkeep_sql::{ServerOptions, Tls, TlsMode};
+use std::path::Path;
+
+use tokenkeep_sql::ServerOptions;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
 use super::sql::{take_common, take_span};
 use crate::{Error, ErrorKind, Result, ServerAddress, StoreUrl, UrlOptions};
-
-/// The longest password file that is read.
-const MAX_PASSWORD_FILE: u64 = 64 * 1024;
 
 /// What differs between the servers.
 pub(super) struct Kind {
@@ -55,10 +53,19 @@ fn read_now(url: &StoreUrl, kind: &Kind) -> Result<ServerOptions> {
     let mut given = url.options();
     let namespace = given.text("namespace").map(|name| name.to_string());
     let host = take_host(&mut given, &mut address, kind)?;
-    let tls = take_tls(&mut given)?;
+    let tls = tls::take(&mut given, &host)?;
     let statement_timeout = take_span(&mut given, "statement_timeout")?;
     let common = take_common(&mut given)?;
+    if statement_timeout.is_some_and(|span| span > common.timeout) {
+        return Err(url.fault(format_args!(
+            "has a statement_timeout above the timeout of a call, {}",
+            humantime::format_duration(common.timeout)
+        )));
+    }
     let password = take_password(&mut given, address.password)?;
+    if let Some(password) = &password {
+        check_password(&given, password)?;
+    }
     let fault = |problem: &str| url.fault(problem);
     let user = address
         .user
@@ -106,39 +113,6 @@ fn take_host(given: &mut UrlOptions, address: &mut ServerAddress, kind: &Kind) -
     }
 }
 
-fn take_tls(given: &mut UrlOptions) -> Result<Tls> {
-    let modes = [
-        ("disable", TlsMode::Disable),
-        ("require", TlsMode::Require),
-        ("verify-full", TlsMode::VerifyFull),
-    ];
-    let mode = given.choice("sslmode", &modes)?;
-    let mut path = |name: &str| given.text(name).map(|path| PathBuf::from(path.as_str()));
-    let (ca, certificate, key) = (path("ssl-ca"), path("ssl-cert"), path("ssl-key"));
-    if certificate.is_some() != key.is_some() {
-        return Err(given.fault("has one of ssl-cert and ssl-key, which go together"));
-    }
-    let is_given = ca.is_some() || certificate.is_some();
-    match mode {
-        // Whoever names a certificate means it to be used, on this machine too.
-        None if is_given => Ok(TlsMode::VerifyFull),
-        None => Ok(TlsMode::Default),
-        Some(TlsMode::Disable) if is_given => {
-            Err(given.fault("has certificates, which sslmode=disable does not use"))
-        }
-        Some(TlsMode::Require) if ca.is_some() => {
-            Err(given.fault("has an ssl-ca, which sslmode=require does not look at"))
-        }
-        Some(mode) => Ok(mode),
-    }
-    .map(|mode| Tls {
-        mode,
-        ca,
-        certificate,
-        key,
-    })
-}
-
 /// The password of the URL, or the first line of the file that it names.
 fn take_password(
     given: &mut UrlOptions,
@@ -150,22 +124,17 @@ fn take_password(
     if in_url.is_some() {
         return Err(given.fault("has a password and a password_file"));
     }
-    let fault = |problem: &str| given.fault(format_args!("password_file {}: {problem}", *file));
-    let text = read_file(Path::new(file.as_str())).map_err(|error| fault(&error.to_string()))?;
-    let line = text.split('\n').next().unwrap_or("");
-    let password = line.strip_suffix('\r').unwrap_or(line);
-    if password.is_empty() {
-        return Err(fault("its first line is empty"));
-    }
-    Ok(Some(Zeroizing::new(password.to_owned())))
+    let password = files::password(Path::new(file.as_str()));
+    let fault = |problem| given.fault(format_args!("password_file {}: {problem}", *file));
+    password.map(Some).map_err(fault)
 }
 
-fn read_file(path: &Path) -> io::Result<Zeroizing<String>> {
-    // Room for a usual one from the start, so that growing leaves no copies behind.
-    let mut text = Zeroizing::new(String::with_capacity(4_096));
-    let mut file = File::open(path)?.take(MAX_PASSWORD_FILE);
-    file.read_to_string(&mut text)?;
-    Ok(text)
+/// Servers refuse such a password as a wrong one, or not at all: it is a slip of the pen.
+fn check_password(given: &UrlOptions, password: &str) -> Result<()> {
+    if password.chars().any(char::is_control) {
+        return Err(given.fault("has a password with a control character, such as a tab, in it"));
+    }
+    Ok(())
 }
 
 #[cfg(test)]

@@ -34,6 +34,16 @@ fn load(path: Option<PathBuf>, environment: &[(&str, &str)]) -> Result<Config> {
 }
 
 #[test]
+fn the_sample_of_the_readme_is_read() {
+    let readme = include_str!("../../README.md");
+    let (_, sample) = readme.split_once("```toml\n").unwrap();
+    let (sample, _) = sample.split_once("```").unwrap();
+    let config = Folder::new().load(sample, &[]).unwrap();
+    assert_eq!(config.store.url.scheme(), "postgres");
+    assert_eq!(config.flush.interval, Duration::from_secs(60));
+}
+
+#[test]
 fn nothing_given_is_the_defaults() {
     assert_eq!(load(None, &[]).unwrap(), Config::default());
     assert_eq!(Folder::new().load("", &[]).unwrap(), Config::default());
