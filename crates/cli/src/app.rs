@@ -71,11 +71,12 @@ fn shut_down(runtime: Runtime, ended: &Result<Exit, Failure>, has_scratch: bool)
 /// remains of it.
 fn clean_up(scratch: Scratch) -> Option<String> {
     let is_used = scratch.is_used();
+    let namespaces = scratch.namespaces();
     let runtime = Builder::new_current_thread().enable_all().build().ok()?;
     let removed = async { tokio::time::timeout(SHUTDOWN, scratch.clean_up()).await };
-    let remains = runtime.block_on(removed).unwrap_or_else(|_| {
-        Some("the server did not answer in time: what was made there remains".to_owned())
-    });
+    let remains = runtime
+        .block_on(removed)
+        .unwrap_or_else(|_| namespaces?.remaining("the server did not answer in time"));
     remains.filter(|_| is_used)
 }
 
@@ -113,7 +114,10 @@ async fn dispatch(
         Command::Check(check) => check.run(&session()?, output).await,
         Command::Migrate(migrate) => migrate.run(&session()?, output).await,
         Command::Config(config) => config.run(&session()?, output),
-        Command::Conformance(conformance) => conformance.run(output, scratch).await,
+        Command::Conformance(conformance) => {
+            let store = cli.global.store.as_deref();
+            conformance.run(store, output, scratch).await
+        }
         Command::Demo(demo) => demo.run(&session()?, output, scratch).await,
         Command::Completions(completions) => completions.run(output),
     }

@@ -55,6 +55,11 @@ impl Failure {
         Self::Usage(problem.into())
     }
 
+    /// Tells whether the store could not be used, and may be tried again.
+    pub(crate) fn is_unavailable(&self) -> bool {
+        matches!(self, Self::Token(error) if error.kind() == ErrorKind::Unavailable)
+    }
+
     /// The exit code that follows from what went wrong.
     pub(crate) fn exit(&self) -> Exit {
         match self {

@@ -240,8 +240,11 @@ mod tests {
             shown.contains("pool_size=4") && !shown.contains("mine"),
             "{shown}"
         );
+        let name = scratch.url().options().text("namespace").unwrap();
         let remains = scratch.clean_up().await.unwrap();
-        assert!(remains.contains("namespace demo_"), "{remains}");
+        let statement = format!("DROP SCHEMA IF EXISTS {} CASCADE;", *name);
+        assert!(remains.contains(&statement), "{remains}");
+        assert!(remains.contains("Unavailable"), "{remains}");
         assert!(!remains.contains("s3cret"), "{remains}");
     }
 }

@@ -65,7 +65,13 @@ impl Session {
     /// store one that it cannot use, unless it says itself what is to be done.
     fn url_of_existing(&self) -> Result<StoreUrl, Failure> {
         let mut url = self.config.store.url.clone();
+        let is_set = |url: &StoreUrl, option: &str, to: &str| {
+            let given = url.options().text(option);
+            given.is_some_and(|given| given.as_str() == to)
+        };
         let cautious: &[_] = match url.scheme() {
+            // A file that may be made may be given its schema.
+            "sqlite" if is_set(&url, "create", "true") => &[],
             "sled" => &[("create", "false")],
             "sqlite" => &[("create", "false"), ("migrations", "check")],
             "mariadb" | "mysql" | "postgres" | "postgresql" => &[("migrations", "check")],

@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
+use serde::Serialize;
 use tokenkeep::{Registry, StoreInfo, StoreUrl, SystemClock};
-use tokenkeep_conformance::{CaseReport, Outcome, Report, RunOptions, Suite};
+use tokenkeep_conformance::{CaseInfo, CaseReport, Outcome, Report, RunOptions, Suite};
 use tokio::sync::mpsc;
 
 use self::server::Server;
@@ -31,36 +32,51 @@ const SHORT_TIMEOUT: &str = "5s";
 ///
 /// A server is not stopped or killed: cases that do so reach it through a proxy on this machine, and see
 /// what a client sees. `sslmode=verify-full` to another machine does not let a proxy through; these cases
-/// are declined then. The account has to be one that may make namespaces; on MySQL and MariaDB it takes
+/// are declined then. The account has to be one that may make and remove namespaces; on MySQL and MariaDB it takes
 /// the privilege TRIGGER too, and under a binary log log_bin_trust_function_creators, without which the
 /// cases of a server that is read only are declined. A password belongs into the file that the URL's
 /// `password_file` names.
 #[derive(Debug, Args)]
 pub(crate) struct Conformance {
-    /// The backend to test, such as `memory:` or `sled:PATH`
-    url: StoreUrl,
+    /// The backend to test, such as `memory:` or `sled:PATH`; `--store` may name it as well
+    url: Option<StoreUrl>,
     /// Run only the cases whose name, `level::case`, contains this text
     #[arg(long, value_name = "TEXT")]
     filter: Option<String>,
+    /// Print the names of the cases, those of `--filter` if it is given, and run none
+    #[arg(long)]
+    list: bool,
     /// How many cases run at once; by default as many as there are processors
     #[arg(long, value_name = "COUNT")]
     threads: Option<usize>,
 }
 
+#[derive(Serialize)]
+struct Named<'a> {
+    case: &'a str,
+    rules: &'a [&'a str],
+}
+
 impl Conformance {
     pub(crate) async fn run(
         self,
+        store: Option<&str>,
         output: &mut Output,
         scratch: &mut Option<Scratch>,
     ) -> Result<Exit, Failure> {
         self.check_filter()?;
+        if self.list {
+            self.names(output)?;
+            return Ok(Exit::Done);
+        }
+        let url = self.url(store)?;
         let registry = Registry::builtin();
-        let (info, no_read_only) = probe(&self.url, &registry, scratch).await?;
+        let (info, no_read_only) = probe(&url, &registry, scratch).await?;
         // First, since it takes the folders along that it had to make.
         if let Some(place) = scratch.take() {
             place.clean_up().await;
         }
-        let place = scratch.insert(Scratch::beside(&self.url, "conformance", &registry)?);
+        let place = scratch.insert(Scratch::beside(&url, "conformance", &registry)?);
         place.note_use();
         let stores = Stores::new(registry, place);
         let _no_more = stores.end_on_drop();
@@ -89,12 +105,47 @@ impl Conformance {
         let Some(filter) = &self.filter else {
             return Ok(());
         };
-        if tokenkeep_conformance::cases().any(|case| case.full_name().contains(filter)) {
+        if self.cases().next().is_some() {
             return Ok(());
         }
         Err(Failure::usage(format!(
             "--filter: no case has a name with the text `{filter}`"
         )))
+    }
+
+    /// The cases that are chosen.
+    fn cases(&self) -> impl Iterator<Item = CaseInfo> {
+        let text = self.filter.as_deref().unwrap_or("");
+        tokenkeep_conformance::cases().filter(move |case| case.full_name().contains(text))
+    }
+
+    fn names(&self, output: &mut Output) -> std::io::Result<()> {
+        for case in self.cases() {
+            let name = case.full_name();
+            if output.is_json() {
+                output.json(&Named {
+                    case: &name,
+                    rules: case.rules,
+                })?;
+            } else {
+                output.line(name)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The backend to test. Only what is named on the command line: it is no light matter for a store.
+    fn url(&self, store: Option<&str>) -> Result<StoreUrl, Failure> {
+        match (&self.url, store) {
+            (Some(url), None) => Ok(url.clone()),
+            (None, Some(store)) => Ok(store.parse()?),
+            (None, None) => Err(Failure::usage(
+                "name the backend to test: a URL, or --store URL",
+            )),
+            (Some(_), Some(_)) => Err(Failure::usage(
+                "the backend to test is named twice, by a URL and by --store",
+            )),
+        }
     }
 
     fn options(&self) -> RunOptions {
@@ -127,6 +178,8 @@ fn with_short_timeout(url: StoreUrl) -> tokenkeep::Result<StoreUrl> {
     // Memory and a folder are never held up.
     let is_held_up = !matches!(url.scheme(), "memory" | "sled");
     if is_held_up && url.options().text("timeout").is_none() {
+        // One meant for the usual timeout may be above this one, which would be refused.
+        let url = url.without_option("statement_timeout");
         return url.with_option("timeout", SHORT_TIMEOUT);
     }
     Ok(url)

@@ -1,16 +1,16 @@
 //! `tokenkeep revoked`.
 
 mod feed;
+mod follow;
 mod reader;
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args;
-use tokenkeep::{Cursor, TokenDriver};
-use tokio::task::spawn_blocking;
+use tokenkeep::Cursor;
 
 use self::feed::Feed;
+use self::follow::follow;
 use self::reader::Reader;
 use crate::args::span;
 use crate::exit::{Exit, Failure};
@@ -23,7 +23,9 @@ use crate::signals::interrupted;
 /// In JSON the last line of each page has a member `cursor` besides: give it back by `--cursor` to
 /// go on after that line, at any later time.
 ///
-/// An embedded store is opened for each look and closed again, so that others can write in between.
+/// With `--follow` an embedded store is opened for each look and closed again, so that others can write in
+/// between. A store that cannot be used later on is told of once and tried again, at most 10 s (or the
+/// interval) apart, and the feed goes on where it stood; at the start it ends the program.
 #[derive(Debug, Args)]
 pub(crate) struct Revoked {
     /// Go on with what is revoked from now on, until Ctrl-C
@@ -53,7 +55,7 @@ impl Revoked {
         let mut reader = Reader::new(feed, self.limit);
         let ended = if self.follow {
             tokio::select! {
-                ended = self.keep_looking(cursor, session, &mut reader, output) => ended,
+                ended = follow(cursor, self.interval, session, &mut reader, output) => ended,
                 () = interrupted() => Ok(()),
             }
         } else {
@@ -70,40 +72,6 @@ impl Revoked {
         noted?;
         Ok(Exit::Done)
     }
-
-    async fn keep_looking(
-        &self,
-        cursor: Option<Cursor>,
-        session: &Session,
-        reader: &mut Reader,
-        output: &mut Output,
-    ) -> Result<(), Failure> {
-        let driver = session.driver().await?;
-        let lag = driver.check().await?.revocation_lag;
-        reader.start(Feed::new(cursor, lag));
-        let mut kept = Some(driver);
-        loop {
-            let driver = match kept.take() {
-                Some(driver) => driver,
-                None => session.driver().await?,
-            };
-            reader.read_to_end(&*driver, output).await?;
-            if session.is_embedded() {
-                close(driver).await;
-            } else {
-                kept = Some(driver);
-            }
-            if reader.is_done() {
-                return Ok(());
-            }
-            tokio::time::sleep(self.interval).await;
-        }
-    }
-}
-
-/// Closes a store, on a thread that may wait; what goes wrong is logged by the store.
-async fn close(driver: Arc<dyn TokenDriver>) {
-    let _ = spawn_blocking(move || drop(driver)).await;
 }
 
 /// Reads a span that is none of no length.

@@ -53,30 +53,39 @@ impl Namespaces {
         let _all_turns = self.turns.acquire_many(AT_ONCE).await;
         let mut waiting = self.lock().clone();
         let mut removals = JoinSet::new();
-        let mut remaining = Vec::new();
+        let mut problem = None;
         loop {
             while removals.len() < AT_ONCE as usize
                 && let Some(url) = waiting.pop()
             {
                 let namespaces = self.clone();
-                removals.spawn(async move {
-                    let removed = namespaces.remove_now(&url).await;
-                    removed
-                        .err()
-                        .map(|error| format!("{}: {error}", name(&url)))
-                });
+                removals.spawn(async move { namespaces.remove_now(&url).await });
             }
             match removals.join_next().await {
                 None => break,
-                Some(Ok(problem)) => remaining.extend(problem),
-                Some(Err(error)) => remaining.push(error.to_string()),
+                Some(Ok(Ok(()))) => {}
+                Some(Ok(Err(error))) => problem = Some(error.to_string()),
+                Some(Err(error)) => problem = Some(error.to_string()),
             }
         }
-        let first = remaining.pop()?;
-        Some(match remaining.len() {
-            0 => format!("the namespace {first}; it may remain"),
-            more => format!("the namespace {first}; it and {more} more may remain"),
-        })
+        self.remaining(&problem?)
+    }
+
+    /// Says which are noted still, why, and how to remove them.
+    pub(crate) fn remaining(&self, problem: &str) -> Option<String> {
+        let expected = self.lock();
+        let (what, cascade) = match expected.first()?.scheme() {
+            "mysql" | "mariadb" => ("DATABASE", ""),
+            _ => ("SCHEMA", " CASCADE"),
+        };
+        let names: Vec<_> = expected.iter().map(name).collect();
+        let drop = |name: &String| format!("DROP {what} IF EXISTS {name}{cascade};");
+        let statements: Vec<_> = names.iter().map(drop).collect();
+        Some(format!(
+            "of the namespaces on the server these may remain: {} ({problem}). This removes them: {}",
+            names.join(", "),
+            statements.join(" ")
+        ))
     }
 
     async fn remove_now(&self, url: &StoreUrl) -> Result<()> {

@@ -74,3 +74,32 @@ fn it_ends_at_its_limit_and_looks_at_intervals() {
     home.run(&["revoked", "--follow", "--interval=0s"])
         .refused(2, "--interval");
 }
+
+#[test]
+fn it_outlasts_a_store_that_cannot_be_used() {
+    let home = Home::new();
+    let first = revoke(&home);
+    let (mut following, mut lines) = follow(&home, &["--format=json"]);
+    assert_eq!(next(&mut lines)["audit_id"], *first);
+    let mut told = BufReader::new(following.stderr.take().unwrap()).lines();
+
+    let folder = std::fs::read_dir(home.path().join("tokenkeep-data")).unwrap();
+    let held: Vec<_> = folder
+        .map(|entry| std::fs::File::open(entry.unwrap().path()).unwrap())
+        .inspect(|file| file.lock().unwrap())
+        .collect();
+    let outage = told.next().unwrap().unwrap();
+    assert!(
+        outage.contains("in use") && outage.contains("trying again"),
+        "{outage}"
+    );
+    drop(held);
+    let answers = told.next().unwrap().unwrap();
+    assert!(answers.contains("can be used again"), "{answers}");
+
+    let second = revoke(&home);
+    assert_eq!(next(&mut lines)["audit_id"], *second, "where it stood");
+    signal(&following, "INT");
+    assert_eq!(following.wait().unwrap().code(), Some(0));
+    assert!(told.next().is_none(), "once for all failures in a row");
+}

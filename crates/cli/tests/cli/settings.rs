@@ -72,6 +72,25 @@ fn the_configuration_is_shown_with_passwords_masked() {
 }
 
 #[test]
+fn a_scheme_that_was_forgotten_is_said_and_no_password() {
+    for url in [
+        "tokens:s3cret@localhost:55432/tokens",
+        "tokens:s3cret@localhost:55432/tokens?bad=s3cret",
+    ] {
+        let home = Home::new().with_store(url);
+        for command in ["config", "check", "migrate"] {
+            let refused = home.run(&[command]).refused(2, "unknown scheme `tokens`");
+            assert!(refused.err.contains("the known ones are: mariadb, memory,"));
+            assert!(!refused.err.contains("s3cret"), "{refused:?}");
+        }
+    }
+    let shown = Home::new()
+        .with_store("postgres://ada@db/tokens?bad=s3cret")
+        .run(&["config"]);
+    assert!(shown.out.contains("?bad=***"), "{shown:?}");
+}
+
+#[test]
 fn no_command_tells_a_password() {
     for (url, says) in [
         ("oracle://ada:s3cret@db/tokens", "unknown scheme `oracle`"),

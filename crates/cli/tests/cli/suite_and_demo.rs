@@ -66,7 +66,46 @@ fn conformance_without_any_case_is_no_success() {
     none.refused(2, "no case has a name");
     home.run(&["conformance", "memory:?x=y"])
         .refused(2, "unknown option `x`");
-    home.run(&["conformance"]).expect(2);
+    home.run(&["conformance"]).refused(2, "--store URL");
+    home.run(&["conformance", "memory:", "--store=memory:"])
+        .refused(2, "named twice");
+}
+
+#[test]
+fn the_backend_to_test_may_be_named_as_everywhere() {
+    let home = Home::new();
+    let filter = "contract::create";
+    let run = home.run(&["conformance", "--filter", filter, "--store=memory:"]);
+    assert!(run.expect(0).out.contains("driver memory"));
+    home.run(&["conformance", "--store=memory:?x=y"])
+        .refused(2, "unknown option `x`");
+}
+
+#[test]
+fn the_cases_are_listed_by_name() {
+    let home = Home::new();
+    let all = home.run(&["conformance", "--list"]).expect(0).out;
+    assert!(all.lines().count() > 50, "{all}");
+    assert!(all.lines().all(|line| line.contains("::")), "{all}");
+    let some = [
+        "conformance",
+        "--list",
+        "--filter=faults::",
+        "--format=json",
+    ];
+    let some = home.run(&some).expect(0).lines();
+    let faults = all.lines().filter(|line| line.starts_with("faults::"));
+    let names: Vec<_> = some
+        .iter()
+        .map(|line| line["case"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, faults.collect::<Vec<_>>());
+    assert!(
+        some.iter()
+            .all(|line| !line["rules"].as_array().unwrap().is_empty())
+    );
+    home.run(&["conformance", "--list", "--filter=nosuch"])
+        .refused(2, "no case has a name");
 }
 
 #[test]

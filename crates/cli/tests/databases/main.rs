@@ -4,6 +4,8 @@
 //! `TOKENKEEP_REQUIRE_SERVERS` is set.
 
 #[cfg(test)]
+mod follow;
+#[cfg(test)]
 mod migrate;
 #[cfg(test)]
 mod place;
@@ -30,6 +32,7 @@ fn trials() -> Vec<libtest_mimic::Trial> {
     let on_each = lists.into_iter().flatten();
     let mut trials: Vec<_> = on_each.flat_map(place::on_each).collect();
     trials.extend(scratch::TESTS.iter().flat_map(place::on_each_alone));
+    trials.extend(follow::TESTS.iter().flat_map(place::on_each_server_alone));
     trials.extend(tls::TESTS.iter().flat_map(place::on_each_server_alone));
     trials.extend(wrong::SERVER_TESTS.iter().flat_map(place::on_each_server));
     trials

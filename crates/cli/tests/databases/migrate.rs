@@ -77,6 +77,10 @@ fn not_there(place: &Place) {
     place.run(&create).expect(0);
     place.run_on(&careful, &create).expect(0);
     place.run(&["check"]).expect(0);
+    if place.kind == Kind::Sqlite {
+        let wanted = ["check", "--store=sqlite:wanted.db?create=true"];
+        place.run(&wanted).expect(0);
+    }
 }
 
 fn newer(place: &Place) {

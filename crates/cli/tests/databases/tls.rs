@@ -1,10 +1,13 @@
 //! Encrypted connections.
 
+use std::path::Path;
+
 use crate::place::{Place, Test};
 use crate::scratch::passes;
 
 pub(crate) const TESTS: &[Test] = &[
     ("tls_is_verified_unless_the_url_says_otherwise", verified),
+    ("files_about_tls_are_named_where_they_are_wrong", files),
     ("the_suite_holds_up_a_server_that_speaks_tls", suite),
 ];
 
@@ -45,6 +48,31 @@ fn verified(place: &Place) {
         assert!(matches!(answer.code, 2 | 3), "{options}: {answer:?}");
         assert_eq!(answer.out, "", "{options}");
     }
+}
+
+fn files(place: &Place) {
+    let tls = place.server().tls().unwrap();
+    let (ca, key) = (tls.ca.display(), tls.key.display());
+    let create = ["create", "--user=ada"];
+    for (options, says) in [
+        ("&ssl-ca=/nowhere/ca.pem".to_owned(), "ssl-ca /nowhere"),
+        (
+            "&ssl-ca=/tmp".to_owned(),
+            "ssl-ca /tmp: it is no regular file",
+        ),
+        (format!("&ssl-ca={key}"), "no PEM block CERTIFICATE"),
+        (format!("&ssl-cert={ca}&ssl-key={ca}"), "ssl-key "),
+    ] {
+        place
+            .run_on(&url(place, &options), &create)
+            .refused(2, says);
+    }
+    let full = url(place, "&sslmode=verify-full");
+    let nowhere = Path::new("/nowhere/authorities.pem");
+    let among = |url: &str| place.run_among(&[("SSL_CERT_FILE", nowhere)], url, &create);
+    among(&full).refused(2, "SSL_CERT_FILE: /nowhere/authorities.pem");
+    among(&url(place, "")).expect(0);
+    among(&url(place, &format!("&ssl-ca={ca}"))).expect(0);
 }
 
 fn suite(place: &Place) {

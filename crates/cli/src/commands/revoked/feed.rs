@@ -16,7 +16,7 @@ pub(super) struct Feed {
     told: HashMap<TokenId, Instant>,
     /// Where the present look has come to.
     reached: Option<Cursor>,
-    /// When the last look began.
+    /// When the last look that came to the end of the feed began.
     looked: Option<Instant>,
 }
 
@@ -47,10 +47,15 @@ impl Feed {
             }
         }
         self.stood.push_back((now, self.reached.clone()));
-        self.looked = Some(now);
         let (since, cursor) = self.stood.front().cloned().unwrap_or((now, None));
         self.told.retain(|_, at| *at >= since);
         cursor
+    }
+
+    /// Notes that the look that began at this instant came to the end of the feed. One that failed has
+    /// not seen what lies behind, and nothing is left behind for it.
+    pub(super) fn end(&mut self, began: Instant) {
+        self.looked = Some(began);
     }
 
     /// Takes a page of the look that began at this instant; gives what is new.
@@ -106,6 +111,7 @@ mod tests {
         let items = found.iter().copied().map(item).collect();
         let new = feed.take(items, Some(&at(to)), now);
         let told = new.iter().map(|item| item.id.as_bytes()[0]).collect();
+        feed.end(now);
         (from, told)
     }
 
@@ -139,5 +145,17 @@ mod tests {
         let next = look(&mut feed, start + 4 * SECOND, &[4, 5, 6], 6);
         assert_eq!(next, (Some(at(3)), vec![6]));
         assert_eq!(feed.resume(), Some(&at(3)));
+    }
+
+    #[test]
+    fn a_look_that_failed_leaves_nothing_behind() {
+        let start = Instant::now();
+        let mut feed = Feed::new(None, 2 * SECOND);
+        look(&mut feed, start, &[1], 1);
+        look(&mut feed, start + SECOND, &[1, 3], 3);
+        assert_eq!(feed.begin(start + 4 * SECOND), None, "and it finds nobody");
+        let after = look(&mut feed, start + 5 * SECOND, &[1, 2, 3], 3);
+        assert_eq!(after, (None, vec![2]), "2 became visible after 3");
+        assert_eq!(feed.begin(start + 6 * SECOND), Some(at(1)));
     }
 }

@@ -54,6 +54,7 @@ impl Reader {
             self.left = self.left.saturating_sub(new.len() as u64);
             self.write(&new, output)?;
             if !page.more {
+                self.feed.end(now);
                 break;
             }
             after = page.cursor;
