@@ -47,6 +47,14 @@ impl Failure {
         }
     }
 
+    /// Names the server that was asked.
+    pub(crate) fn at(self, address: &str) -> Self {
+        Self {
+            message: format!("{address}: {}", self.message).into(),
+            ..self
+        }
+    }
+
     pub(crate) fn lost(message: impl Into<Arc<str>>) -> Self {
         Self {
             cause: Cause::Lost,

@@ -70,6 +70,16 @@ pub struct ServerOptions {
     pub common: SqlOptions,
 }
 
+impl ServerOptions {
+    /// Where the server is, for errors and reports: a socket's path, or host and port.
+    pub(crate) fn address(&self) -> String {
+        match self.host.starts_with('/') {
+            true => self.host.clone(),
+            false => format!("{}:{}", self.host, self.port),
+        }
+    }
+}
+
 impl fmt::Debug for ServerOptions {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ServerOptions")

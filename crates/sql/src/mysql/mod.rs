@@ -68,7 +68,7 @@ pub async fn open(options: &ServerOptions, clock: Arc<dyn Clock>) -> Result<SqlD
         durability: options.common.durability,
     };
     let place = Placement {
-        location: location(options),
+        location: options.address(),
         namespace: options.namespace.clone(),
     };
     SqlDriver::start(
@@ -161,15 +161,6 @@ fn migrator<'a>(schema: &'a mut MySqlSchema, options: &'a ServerOptions) -> Migr
         driver: NAME,
         namespace: &options.namespace,
         timeout: options.common.timeout,
-    }
-}
-
-/// Where the server is, without credentials.
-fn location(options: &ServerOptions) -> String {
-    if tls::is_socket(&options.host) {
-        options.host.clone()
-    } else {
-        format!("{}:{}", options.host, options.port)
     }
 }
 

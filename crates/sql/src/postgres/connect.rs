@@ -87,11 +87,13 @@ impl Connector for Server {
 
     async fn connect(&self) -> Outcome<PgConnection> {
         let connect = self.connect_options();
-        let mut connection = connect.connect().await.map_err(failure::of_connecting)?;
+        let address = self.options.address();
+        let failed = |error| failure::of_connecting(error).at(&address);
+        let mut connection = connect.connect().await.map_err(failed)?;
         sqlx::raw_sql(AssertSqlSafe(self.settings.as_str()))
             .execute(&mut connection)
             .await
-            .map_err(failure::of_connecting)?;
+            .map_err(failed)?;
         Ok(connection)
     }
 

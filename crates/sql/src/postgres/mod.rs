@@ -142,7 +142,7 @@ fn migrator<'a>(schema: &'a mut PostgresSchema, options: &'a ServerOptions) -> M
 }
 
 fn location(options: &ServerOptions) -> String {
-    format!("{}:{}/{}", options.host, options.port, options.database)
+    format!("{}/{}", options.address(), options.database)
 }
 
 fn in_call(operation: &'static str) -> impl FnOnce(Error) -> Error {
