@@ -21,19 +21,20 @@ pub(super) async fn revoke_one(
     now: Timestamp,
 ) -> Outcome<bool> {
     let mut link = pool.link(call).await?;
-    let outcome = revocation(id, now).commit(link.connection()?).await;
-    let is_clean = match &outcome {
-        Ok(_) => true,
-        Err(failure) if failure.cause == Cause::Lost => false,
-        Err(_) => {
+    let changed = match revocation(id, now).commit(link.connection()?).await {
+        Ok(changed) => {
+            link.done();
+            changed
+        }
+        Err(failure) if failure.cause == Cause::Lost => return link.end(Err(failure)),
+        Err(failure) => {
             let undone = sqlx::raw_sql("ROLLBACK").execute(link.connection()?);
-            undone.await.is_ok()
+            if undone.await.is_ok() {
+                link.done();
+            }
+            return Err(failure);
         }
     };
-    if is_clean {
-        link.done();
-    }
-    let changed = outcome?;
     if changed == REVOKED {
         return Ok(true);
     }

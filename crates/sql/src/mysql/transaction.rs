@@ -6,7 +6,7 @@ use super::connect::Sessions;
 use super::failure;
 use super::message::Message;
 use crate::call::Call;
-use crate::failure::{Cause, Outcome};
+use crate::failure::{Cause, Failure, Outcome};
 use crate::pool::{Link, Pool};
 
 /// A transaction that is open. Dropped without [`end`](Self::end), its connection is closed, and so the
@@ -30,11 +30,13 @@ impl<'a> Transaction<'a> {
     pub(super) async fn begin(pool: &Pool<Sessions>, call: &'a Call) -> Outcome<Self> {
         let mut link = pool.link(call).await?;
         call.not_sent();
-        sqlx::raw_sql("START TRANSACTION")
+        let begun = sqlx::raw_sql("START TRANSACTION")
             .execute(link.connection()?)
-            .await
-            .map_err(|error| failure::unsent(failure::of_statement(error)))?;
-        Ok(Self { call, link })
+            .await;
+        match begun.map_err(failure::of_statement) {
+            Ok(_) => Ok(Self { call, link }),
+            Err(failure) => link.end(Err(failure)).map_err(failure::unsent),
+        }
     }
 
     pub(super) fn connection(&mut self) -> Outcome<&mut MySqlConnection> {
@@ -52,12 +54,7 @@ impl<'a> Transaction<'a> {
                 self.undo().await;
                 Ok(answer)
             }
-            Err(failure) => {
-                if failure.cause != Cause::Lost {
-                    self.undo().await;
-                }
-                Err(failure::unsent(failure))
-            }
+            Err(failure) => self.fail(failure).await.map_err(failure::unsent),
         }
     }
 
@@ -65,13 +62,22 @@ impl<'a> Transaction<'a> {
     /// changed.
     pub(super) async fn commit_with(mut self, message: Message) -> Outcome<Vec<u64>> {
         self.call.sent();
-        let outcome = message.commit(self.connection()?).await;
-        match &outcome {
-            Ok(_) => self.link.done(),
-            Err(failure) if failure.cause == Cause::Lost => {}
-            Err(_) => self.undo().await,
+        match message.commit(self.connection()?).await {
+            Ok(changed) => {
+                self.link.done();
+                Ok(changed)
+            }
+            Err(failure) => self.fail(failure).await,
         }
-        outcome
+    }
+
+    /// Takes back what was done, where the connection is still good for that.
+    async fn fail<T>(self, failure: Failure) -> Outcome<T> {
+        if failure.cause == Cause::Lost {
+            return self.link.end(Err(failure));
+        }
+        self.undo().await;
+        Err(failure)
     }
 
     /// A connection on which this fails is closed.
