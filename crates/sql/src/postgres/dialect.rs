@@ -10,8 +10,8 @@ use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Row, query, query_with};
 use tokenkeep_core::{
-    Durability, ErrorKind, Replacement, Result, RevokedToken, Rotation, Timestamp,
-    TokenFilter, TokenId, TokenRecord, TokenState,
+    Durability, ErrorKind, Replacement, Result, RevokedToken, Rotation, Timestamp, TokenFilter,
+    TokenId, TokenRecord, TokenState,
 };
 
 use super::condition;

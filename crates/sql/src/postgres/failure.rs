@@ -101,7 +101,9 @@ fn meaning(code: &str) -> (Cause, &'static str) {
         ),
         "XX001" | "XX002" | "58P01" => (Cause::Refused(Corrupt), "the server's files are damaged"),
         "3D000" => (Cause::Refused(Config), "no such database"),
-        "3F000" | "42P01" | "42P07" | "42703" => (Cause::Refused(Config), "the schema is not as it must be"),
+        "3F000" | "42P01" | "42P07" | "42703" => {
+            (Cause::Refused(Config), "the schema is not as it must be")
+        }
         "42501" => (Cause::Refused(Config), "the account lacks a privilege"),
         "26000" | "42P05" => (
             Cause::Refused(Config),
