@@ -19,7 +19,7 @@ use crate::exit::Failure;
 pub(crate) struct Scratch {
     url: StoreUrl,
     place: Place,
-    /// Whether a store was opened in it.
+    /// Whether a store was opened in it, or may have been made.
     is_used: bool,
     opening: Option<Opening>,
 }
@@ -102,6 +102,11 @@ impl Scratch {
         registry: &Registry,
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<dyn TokenDriver>, Failure> {
+        if self.namespaces().is_some() {
+            // Once the server has answered, a namespace may be made even where opening it fails.
+            registry.schema(&self.url).await?;
+            self.is_used = true;
+        }
         let (registry, url) = (registry.clone(), self.url.clone());
         let open = async move { registry.open(&url, clock).await };
         let opening = self.opening.insert(tokio::spawn(open));
@@ -131,7 +136,7 @@ impl Scratch {
         }
     }
 
-    /// Tells whether a store was opened in it; if not, hardly anything can remain.
+    /// Tells whether a store may have been made in it; if not, hardly anything can remain.
     pub(crate) const fn is_used(&self) -> bool {
         self.is_used
     }

@@ -33,6 +33,8 @@ fn trials() -> Vec<libtest_mimic::Trial> {
     let mut trials: Vec<_> = on_each.flat_map(place::on_each).collect();
     trials.extend(scratch::TESTS.iter().flat_map(place::on_each_alone));
     trials.extend(follow::TESTS.iter().flat_map(place::on_each_server_alone));
+    let remains = scratch::SERVER_TESTS.iter();
+    trials.extend(remains.flat_map(place::on_each_server_alone));
     trials.extend(tls::TESTS.iter().flat_map(place::on_each_server_alone));
     trials.extend(wrong::SERVER_TESTS.iter().flat_map(place::on_each_server));
     trials

@@ -13,6 +13,8 @@ pub(crate) const TESTS: &[Test] = &[
     ("the_suite_declines_nothing_and_leaves_nothing", suite),
 ];
 
+pub(crate) const SERVER_TESTS: &[Test] = &[("what_remains_is_named_with_its_removal", remains)];
+
 fn demo(place: &Place) {
     place.run(&["create", "--user=user-0"]).expect(0);
     let before = place.namespaces();
@@ -42,6 +44,26 @@ fn demo_ended(place: &Place) {
     assert_eq!(ended.status.code(), Some(130));
     assert_eq!(String::from_utf8_lossy(&ended.stderr), "");
     assert_eq!(place.namespaces(), before);
+}
+
+fn remains(place: &Place) {
+    let before = place.namespaces();
+    let demo = ["demo", "--tokens=1000000"];
+    let mut running = place.home.spawnable(&demo).spawn().unwrap();
+    let began = Instant::now();
+    while place.namespaces() == before {
+        assert!(began.elapsed() < BOUND, "it made no place");
+        assert!(running.try_wait().unwrap().is_none(), "it ended by itself");
+    }
+    place.server().kill().unwrap();
+    let ended = running.wait_with_output().unwrap();
+    assert_eq!(ended.status.code(), Some(3));
+    let told = String::from_utf8_lossy(&ended.stderr);
+    let (_, statement) = told.rsplit_once("This removes them: ").unwrap();
+    place.server().restart().unwrap();
+    assert_ne!(place.namespaces(), before);
+    place.server().sql(statement.trim()).unwrap();
+    assert_eq!(place.namespaces(), before, "{told}");
 }
 
 /// A case of each level, with every hook among them.
