@@ -48,6 +48,7 @@ impl Failure {
     }
 
     /// Names the server that was asked.
+    #[cfg(any(feature = "mysql", feature = "postgres"))]
     pub(crate) fn at(self, address: &str) -> Self {
         Self {
             message: format!("{address}: {}", self.message).into(),

@@ -16,6 +16,8 @@ mod row;
 mod schema;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod tls;
 
 pub use driver::SqlDriver;
 pub use migrate::{SchemaStatus, StepStatus};

@@ -70,6 +70,7 @@ pub struct ServerOptions {
     pub common: SqlOptions,
 }
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
 impl ServerOptions {
     /// Where the server is, for errors and reports: a socket's path, or host and port.
     pub(crate) fn address(&self) -> String {

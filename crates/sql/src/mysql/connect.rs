@@ -38,7 +38,7 @@ impl Sessions {
     /// For the steps of the schema, which take as long as the data need: in no database, since there
     /// may be none yet.
     pub(super) fn for_schema(options: &ServerOptions) -> Result<Self> {
-        tls::check(options)?;
+        crate::tls::check(options)?;
         Ok(Self {
             options: options.clone(),
             database: None,
@@ -59,7 +59,7 @@ impl Sessions {
             .timezone(None)
             .set_names(false)
             .disable_statement_logging();
-        let connect = if tls::is_socket(&options.host) {
+        let connect = if crate::tls::is_socket(&options.host) {
             connect.socket(&options.host)
         } else {
             connect.host(&options.host).port(options.port)

@@ -57,7 +57,7 @@ impl Server {
 
     fn new(options: &ServerOptions, statement_timeout: Option<Duration>) -> Result<Self> {
         environment::check(options)?;
-        tls::check(options)?;
+        crate::tls::check(options)?;
         Ok(Self {
             settings: settings(options, statement_timeout),
             options: options.clone(),
