@@ -3,12 +3,10 @@
 use std::fmt;
 
 use async_trait::async_trait;
+use tokenkeep_backend::{Call, Outcome};
 use tokenkeep_core::{
     Replacement, RevokedToken, Rotation, StoreId, Timestamp, TokenFilter, TokenId, TokenRecord,
 };
-
-use crate::call::Call;
-use crate::failure::Outcome;
 
 /// One database's statements.
 ///

@@ -12,12 +12,13 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
+use tokenkeep_backend::read;
 use tokenkeep_core::{
     Clock, Durability, Error, Flushed, Limits, Page, PageRequest, Replacement, Result,
     RevokedToken, Rotation, StoreId, StoreInfo, TokenDriver, TokenFilter, TokenId, TokenRecord,
 };
 
-use self::core::{Core, read, reading, writing};
+use self::core::{Core, reading, writing};
 use self::single::{Creates, Deletes, Gets};
 use crate::dialect::{Condition, Dialect};
 use crate::gather::{Bounds, Gather};

@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokenkeep_backend::{Call, Cause, ENDLESS, Failure, Outcome};
 use tokenkeep_core::{ErrorKind, TokenId};
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
@@ -18,8 +19,6 @@ use tokio::sync::oneshot;
 use self::lane::{Lane, Lanes};
 use self::queue::{Queue, Waiting};
 use self::waiter::Waiter;
-use crate::call::{Call, ENDLESS};
-use crate::failure::{Cause, Failure, Outcome};
 
 /// Work that can be done for many callers at once.
 #[async_trait]

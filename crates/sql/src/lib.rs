@@ -1,9 +1,7 @@
 #![doc = include_str!("../README.md")]
 
-mod call;
 mod dialect;
 mod driver;
-mod failure;
 mod gather;
 mod migrate;
 #[cfg(feature = "mysql")]
@@ -16,9 +14,8 @@ mod row;
 mod schema;
 #[cfg(feature = "sqlite")]
 pub mod sqlite;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
-mod tls;
 
 pub use driver::SqlDriver;
 pub use migrate::{SchemaStatus, StepStatus};
-pub use options::{Migrations, ServerOptions, SqlOptions, SqliteOptions, Tls, TlsMode};
+pub use options::{Migrations, ServerOptions, SqlOptions, SqliteOptions};
+pub use tokenkeep_backend::{Tls, TlsMode};

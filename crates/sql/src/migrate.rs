@@ -4,10 +4,9 @@ mod patience;
 
 use std::time::Duration;
 
+use tokenkeep_backend::{Call, Effect, Failure, Outcome};
 use tokenkeep_core::{Clock, Error, ErrorKind, Result};
 
-use crate::call::Call;
-use crate::failure::{Effect, Failure, Outcome};
 use crate::options::Migrations;
 use crate::schema::{Schema, Step};
 

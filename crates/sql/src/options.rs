@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use tokenkeep_backend::Tls;
 use tokenkeep_core::{Durability, Limits};
 use zeroize::Zeroizing;
 
@@ -94,37 +95,6 @@ impl fmt::Debug for ServerOptions {
             .field("common", &self.common)
             .finish_non_exhaustive()
     }
-}
-
-/// Whether and how a connection to a server is encrypted.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Tls {
-    /// How much is asked of the server.
-    pub mode: TlsMode,
-    /// A file of PEM certificates of authorities to trust beside the system's, not instead of them.
-    /// Where the environment's `SSL_CERT_FILE` or `SSL_CERT_DIR` is set, it stands for the system's.
-    pub ca: Option<PathBuf>,
-    /// A PEM file with the client's own certificate; its key goes with it.
-    pub certificate: Option<PathBuf>,
-    /// A PEM file with the client's own key.
-    pub key: Option<PathBuf>,
-}
-
-/// How much is asked of a server's encryption.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum TlsMode {
-    /// Full verification, but no encryption where the server is this machine: a Unix socket or a
-    /// loopback address. The default.
-    #[default]
-    Default,
-    /// None.
-    Disable,
-    /// Encrypted; the server's certificate is not verified.
-    Require,
-    /// Encrypted, and the server's certificate comes from a trusted authority and names the host.
-    /// There is no verification without the name: the system's authorities are trusted too, so the
-    /// owner of any public certificate would pass.
-    VerifyFull,
 }
 
 /// A store in an SQLite file, which is its own namespace (R18).

@@ -11,12 +11,11 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use deadpool::managed::{self, PoolError, QueueMode};
+use tokenkeep_backend::{Call, Failure, Outcome};
 use tokenkeep_core::{Error, ErrorKind, Result};
 
 pub(crate) use self::link::Link;
 use self::manager::Manager;
-use crate::call::Call;
-use crate::failure::{Failure, Outcome};
 
 /// Makes connections to one namespace, ready for its statements.
 #[async_trait]

@@ -1,9 +1,9 @@
 //! The schema of a namespace, and the steps that lead to the newest.
 
 use async_trait::async_trait;
-use tokenkeep_core::Timestamp;
 
-use crate::failure::Outcome;
+use tokenkeep_backend::Outcome;
+use tokenkeep_core::Timestamp;
 
 /// One step of a schema: a file of statements in the dialect's migrations folder.
 #[derive(Clone, Copy, Debug)]

@@ -24,15 +24,14 @@ mod plans;
 
 use std::sync::Arc;
 
+use tokenkeep_backend::{Call, Effect, Failure, Outcome};
 use tokenkeep_core::{Clock, Error, ErrorKind, Result};
 
 use self::connector::Connector;
 use self::dialect::SqliteDialect;
 use self::file::StoreFile;
 use self::schema::SqliteSchema;
-use crate::call::Call;
 use crate::driver::{Manner, Placement, SqlDriver};
-use crate::failure::{Effect, Failure, Outcome};
 use crate::migrate::{Migrator, SchemaStatus};
 use crate::options::{Migrations, SqliteOptions};
 

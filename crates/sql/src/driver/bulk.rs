@@ -2,9 +2,10 @@
 
 use std::num::NonZeroU32;
 
+use tokenkeep_backend::{read, write};
 use tokenkeep_core::{Flushed, Result, TokenFilter, TokenId};
 
-use super::core::{Core, after_a_part, read, reading, write, writing};
+use super::core::{Core, after_a_part, reading, writing};
 
 /// Revokes what matches, in steps of this size in order of the ids.
 pub(super) async fn delete_tokens(

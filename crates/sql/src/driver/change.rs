@@ -1,11 +1,10 @@
 //! The calls that change one token on a condition: replace and rotate.
-
+use tokenkeep_backend::{Call, read, write};
 use tokenkeep_core::{
     Error, ErrorKind, Limits, Replacement, Result, Rotation, TokenId, TokenRecord, TokenState,
 };
 
-use super::core::{Core, read, reading, write, writing};
-use crate::call::Call;
+use super::core::{Core, reading, writing};
 use crate::dialect::Turn;
 
 /// How often a replacement that found no token is tried again because a later look finds one.

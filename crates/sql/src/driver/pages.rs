@@ -1,10 +1,11 @@
 //! The listings, and their cursors.
 
+use tokenkeep_backend::read;
 use tokenkeep_core::{
     Cursors, Page, PageRequest, Result, RevokedToken, StoreId, TokenFilter, TokenId, TokenRecord,
 };
 
-use super::core::{Core, read, reading};
+use super::core::{Core, reading};
 use crate::dialect::Place;
 
 /// The longest page of whole records: with data at the limit some 64 MB.

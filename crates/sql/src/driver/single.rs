@@ -3,11 +3,10 @@
 use std::collections::{HashMap, HashSet};
 
 use async_trait::async_trait;
+use tokenkeep_backend::{Call, Outcome, read, write};
 use tokenkeep_core::{TokenId, TokenRecord};
 
-use super::core::{Core, read, write};
-use crate::call::Call;
-use crate::failure::Outcome;
+use super::core::Core;
 use crate::gather::Batch;
 
 /// Stores records; tells of each whether it was stored.

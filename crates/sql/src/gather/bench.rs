@@ -5,13 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
+use tokenkeep_backend::{Call, Cause, Failure, Outcome};
 use tokenkeep_core::{ErrorKind, TokenId};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 
 use super::{Batch, Bounds, Gather, MAX_BATCH_BYTES};
-use crate::call::Call;
-use crate::failure::{Cause, Failure, Outcome};
 
 /// Answers each request with its double, each execution only once it is let through.
 #[derive(Default)]

@@ -3,13 +3,12 @@
 use std::slice;
 use std::time::Instant;
 
+use tokenkeep_backend::{Call, Cause, Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 use tokio::sync::oneshot;
 
 use super::queue::Waiting;
 use super::{BUSY, Batch, Shared, only};
-use crate::call::Call;
-use crate::failure::{Cause, Failure, Outcome};
 
 type Caller<B> = oneshot::Sender<Outcome<<B as Batch>::Answer>>;
 

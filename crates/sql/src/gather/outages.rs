@@ -4,10 +4,10 @@ use std::time::{Duration, Instant};
 
 use futures::FutureExt as _;
 use futures::future::join_all;
+use tokenkeep_backend::Cause;
 use tokenkeep_core::ErrorKind;
 
 use super::bench::{BREAKS, BREAKS_ALONE, Bench, CORRUPT, cause, until};
-use crate::failure::Cause;
 
 const UNAVAILABLE: Cause = Cause::Refused(ErrorKind::Unavailable);
 

@@ -4,12 +4,12 @@ use std::collections::{HashSet, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
 
+use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 
 use super::{Batch, MAX_BATCH_BYTES};
-use crate::failure::{Failure, Outcome};
 
 /// A call that waits.
 pub(super) struct Waiting<B: Batch> {

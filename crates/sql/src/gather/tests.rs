@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use futures::FutureExt as _;
 use futures::future::join_all;
+use tokenkeep_backend::Cause;
 use tokenkeep_core::ErrorKind;
 
 use super::bench::{BREAKS, Bench, CORRUPT, PANICS, cause, until};
-use crate::failure::Cause;
 
 #[tokio::test]
 async fn a_lone_call_needs_no_task() {

@@ -2,13 +2,12 @@
 
 use std::sync::Arc;
 
+use tokenkeep_backend::{Call, Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 use tokio::sync::oneshot;
 use tokio::time::timeout_at;
 
 use super::{BUSY, Batch, Shared};
-use crate::call::Call;
-use crate::failure::{Failure, Outcome};
 
 /// A call in the queue. Dropped, it is withdrawn.
 pub(super) struct Waiter<B: Batch> {

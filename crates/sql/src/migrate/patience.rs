@@ -6,8 +6,8 @@ use std::time::Duration;
 use futures::future::{Either, select};
 use tokio::time::timeout;
 
-use crate::failure::{Cause, Failure, Outcome};
 use crate::schema::Watch;
+use tokenkeep_backend::{Cause, Failure, Outcome};
 
 /// How often in a row the watch may be turned away, as by a server that is full, before the work is
 /// given up.

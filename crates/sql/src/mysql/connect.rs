@@ -3,13 +3,13 @@
 use async_trait::async_trait;
 use sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tokenkeep_backend::{Outcome, is_socket};
 use tokenkeep_core::Result;
 
 use super::namespace::Namespace;
 use super::server::Family;
 use super::settings::settings;
 use super::{failure, tls};
-use crate::failure::Outcome;
 use crate::options::ServerOptions;
 use crate::pool::Connector;
 
@@ -38,7 +38,7 @@ impl Sessions {
     /// For the steps of the schema, which take as long as the data need: in no database, since there
     /// may be none yet.
     pub(super) fn for_schema(options: &ServerOptions) -> Result<Self> {
-        crate::tls::check(options)?;
+        options.tls.check(&options.host)?;
         Ok(Self {
             options: options.clone(),
             database: None,
@@ -59,7 +59,7 @@ impl Sessions {
             .timezone(None)
             .set_names(false)
             .disable_statement_logging();
-        let connect = if crate::tls::is_socket(&options.host) {
+        let connect = if is_socket(&options.host) {
             connect.socket(&options.host)
         } else {
             connect.host(&options.host).port(options.port)

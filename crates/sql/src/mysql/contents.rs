@@ -4,12 +4,12 @@
 //! also of one whose first step was cut.
 
 use sqlx::mysql::MySqlConnection;
+use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 
 use super::failure;
 use super::namespace::Namespace;
 use super::read::read;
-use crate::failure::{Failure, Outcome};
 use crate::row::Columns;
 
 /// The table that is the mark, as [`COLUMNS_FOUND`] shows its columns.

@@ -1,6 +1,7 @@
 //! MySQL's and MariaDB's statements behind the dialect that the driver speaks.
 
 use async_trait::async_trait;
+use tokenkeep_backend::{Call, Outcome};
 use tokenkeep_core::{
     Durability, Replacement, RevokedToken, Timestamp, TokenFilter, TokenId, TokenRecord,
 };
@@ -8,9 +9,7 @@ use tokenkeep_core::{
 use super::connect::Sessions;
 use super::statements::{MAX_BATCH, REPLACE, Statements, bind_id};
 use super::{failure, flush, insert, read, revoke, rotate};
-use crate::call::Call;
 use crate::dialect::{Condition, Dialect, Place, Turn};
-use crate::failure::Outcome;
 use crate::pool::Pool;
 
 /// The driver's name.

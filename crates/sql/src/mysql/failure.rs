@@ -4,10 +4,10 @@ use std::io;
 
 use sqlx::Error;
 use sqlx::mysql::MySqlDatabaseError;
+use tokenkeep_backend::{Cause, Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 
 use super::connect::Sessions;
-use crate::failure::{Cause, Failure, Outcome};
 use crate::pool::Link;
 
 /// A row with the same key exists.

@@ -1,6 +1,7 @@
 //! Removing expired records.
 
 use sqlx::mysql::MySqlConnection;
+use tokenkeep_backend::{Call, Outcome};
 use tokenkeep_core::{Timestamp, TokenId};
 
 use super::connect::Sessions;
@@ -9,8 +10,6 @@ use super::insert::remove_expired;
 use super::read::{first_id, read};
 use super::statements::{EXPIRED, MAX_LIST, Statements};
 use super::transaction::{End, Transaction};
-use crate::call::Call;
-use crate::failure::Outcome;
 use crate::pool::Pool;
 
 /// Removes up to `limit` expired records in one transaction; gives how many.

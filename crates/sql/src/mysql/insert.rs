@@ -1,6 +1,7 @@
 //! Storing new records.
 
 use sqlx::mysql::MySqlConnection;
+use tokenkeep_backend::{Call, Failure, Outcome};
 use tokenkeep_core::{Timestamp, TokenId, TokenRecord};
 
 use super::connect::Sessions;
@@ -8,8 +9,6 @@ use super::failure;
 use super::read::{first_id, read};
 use super::statements::{Statements, bind_id};
 use super::transaction::{End, Transaction};
-use crate::call::Call;
-use crate::failure::{Failure, Outcome};
 use crate::pool::Pool;
 
 /// Stores records with distinct ids, each unless an unexpired one has its id.

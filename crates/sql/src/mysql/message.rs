@@ -7,10 +7,10 @@
 use futures::TryStreamExt;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Executor};
+use tokenkeep_backend::Outcome;
 use tokenkeep_core::TokenId;
 
 use super::failure;
-use crate::failure::Outcome;
 
 /// Statements of which the last is the commit. After one that fails the server does not look at the
 /// rest.

@@ -22,6 +22,7 @@ mod transaction;
 
 use std::sync::Arc;
 
+use tokenkeep_backend::{Call, Effect, Failure, Outcome};
 use tokenkeep_core::{Clock, Error, Result};
 
 use self::connect::Sessions;
@@ -30,9 +31,7 @@ use self::namespace::Namespace;
 use self::schema::MySqlSchema;
 use self::server::{Family, Server};
 use self::statements::Statements;
-use crate::call::Call;
 use crate::driver::{Manner, Placement};
-use crate::failure::{Effect, Failure, Outcome};
 use crate::migrate::Migrator;
 use crate::options::ServerOptions;
 use crate::pool::{Connector, Pool};

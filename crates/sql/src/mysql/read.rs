@@ -2,6 +2,7 @@
 
 use sqlx::AssertSqlSafe;
 use sqlx::mysql::MySqlRow;
+use tokenkeep_backend::{Call, Outcome};
 use tokenkeep_core::{
     Durability, RevokedToken, StoreId, Timestamp, TokenFilter, TokenId, TokenRecord,
 };
@@ -10,9 +11,7 @@ use super::connect::Sessions;
 use super::server::{SETTINGS, Server};
 use super::statements::{HAS_EXPIRED, Statement, Statements, bind_id};
 use super::{failure, filter};
-use crate::call::Call;
 use crate::dialect::{Condition, Place};
-use crate::failure::Outcome;
 use crate::pool::Pool;
 use crate::row::{self, Columns, RECORD, REVOKED};
 

@@ -5,6 +5,7 @@
 //! that is done under it is one message.
 
 use sqlx::mysql::MySqlConnection;
+use tokenkeep_backend::{Call, Outcome};
 use tokenkeep_core::{Timestamp, TokenFilter, TokenId};
 
 use super::connect::Sessions;
@@ -14,8 +15,6 @@ use super::revoke_one::revoke_one;
 use super::statements::{MAX_LIST, Statement, Statements, bind_id};
 use super::transaction::{End, Transaction};
 use super::{failure, filter};
-use crate::call::Call;
-use crate::failure::Outcome;
 use crate::pool::Pool;
 
 /// Revokes those of these distinct ids that are active, and gives them.

@@ -1,12 +1,11 @@
 //! The revocation of a lone token, in one round trip.
 
+use tokenkeep_backend::{Call, Cause, Outcome};
 use tokenkeep_core::{Timestamp, TokenId};
 
 use super::connect::Sessions;
 use super::failure;
 use super::message::{Message, literal};
-use crate::call::Call;
-use crate::failure::{Cause, Outcome};
 use crate::pool::Pool;
 
 /// How many rows the statements change where the token is active, and where not.

@@ -1,6 +1,7 @@
 //! Rotation: the old token is revoked and its successor stored, or neither.
 
 use sqlx::mysql::MySqlConnection;
+use tokenkeep_backend::{Call, Failure, Outcome};
 use tokenkeep_core::{Rotation, Timestamp, TokenId, TokenRecord, TokenState};
 
 use super::connect::Sessions;
@@ -11,9 +12,7 @@ use super::read::read;
 use super::revoke::take_places;
 use super::statements::{OLD_TOKEN, Statements, bind_id};
 use super::transaction::{End, Transaction};
-use crate::call::Call;
 use crate::dialect::Turn;
-use crate::failure::{Failure, Outcome};
 use crate::pool::Pool;
 use crate::row::{self, Columns};
 

@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::mysql::MySqlConnection;
 use sqlx::{AssertSqlSafe, Connection};
+use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::{ErrorKind, StoreId, Timestamp};
 use tokio::time::timeout;
 
@@ -14,7 +15,6 @@ use super::contents::Contents;
 use super::failure;
 use super::namespace::Namespace;
 use super::read::read;
-use crate::failure::{Failure, Outcome};
 use crate::pool::Connector;
 use crate::row::{Columns, count};
 use crate::schema::{Schema, Step, Watch};

@@ -1,11 +1,11 @@
 //! What a server is, and whether a store may trust it.
 
 use sqlx::mysql::{MySqlConnection, MySqlRow};
+use tokenkeep_backend::Outcome;
 use tokenkeep_core::{Durability, Error, ErrorKind, Result};
 
 use super::failure;
 use super::read::read;
-use crate::failure::Outcome;
 use crate::gather::MAX_BATCH_BYTES;
 use crate::options::SqlOptions;
 use crate::row::Columns;

@@ -63,7 +63,8 @@ fn milliseconds(span: Duration) -> u128 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::options::{SqlOptions, Tls};
+    use crate::options::SqlOptions;
+    use tokenkeep_backend::Tls;
 
     fn with(family: Option<Family>, timeout: Duration) -> String {
         let options = ServerOptions {

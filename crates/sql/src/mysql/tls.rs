@@ -1,9 +1,9 @@
 //! Whether and how a connection is encrypted.
 
 use sqlx::mysql::{MySqlConnectOptions, MySqlSslMode};
+use tokenkeep_backend::{TlsMode, is_this_machine};
 
-use crate::options::{ServerOptions, TlsMode};
-use crate::tls::is_this_machine;
+use crate::options::ServerOptions;
 
 /// Sets what the connection shall be like.
 pub(super) fn apply(connect: MySqlConnectOptions, options: &ServerOptions) -> MySqlConnectOptions {

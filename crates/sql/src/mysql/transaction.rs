@@ -1,12 +1,11 @@
 //! A transaction on a connection of its own.
 
 use sqlx::mysql::MySqlConnection;
+use tokenkeep_backend::{Call, Cause, Failure, Outcome};
 
 use super::connect::Sessions;
 use super::failure;
 use super::message::Message;
-use crate::call::Call;
-use crate::failure::{Cause, Failure, Outcome};
 use crate::pool::{Link, Pool};
 
 /// A transaction that is open. Dropped without [`end`](Self::end), its connection is closed, and so the

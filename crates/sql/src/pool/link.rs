@@ -3,14 +3,13 @@
 use std::time::Instant;
 
 use deadpool::managed::{Object, Pool};
+use tokenkeep_backend::{Call, Cause, Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 use tokio::runtime::Handle;
 use tokio::time::timeout_at;
 
 use super::Connector;
 use super::manager::{Manager, PROOF, Slot};
-use crate::call::Call;
-use crate::failure::{Cause, Failure, Outcome};
 
 /// A connection that one call uses.
 ///

@@ -4,11 +4,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use deadpool::managed::{self, Metrics, RecycleError, RecycleResult};
+use tokenkeep_backend::{Cause, Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 use tokio::runtime::Handle;
 
 use super::Connector;
-use crate::failure::{Cause, Failure, Outcome};
 
 /// How long a connection may rest before it has to prove itself before its next use.
 const REST: Duration = Duration::from_secs(1);

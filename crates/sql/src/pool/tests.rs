@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::*;
-use crate::failure::Cause;
+use tokenkeep_backend::Cause;
 
 /// Connections that are only counted.
 #[derive(Default)]

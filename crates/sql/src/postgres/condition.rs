@@ -1,11 +1,11 @@
 //! What a look at the store shows: its number, the server's version, and what to warn of.
 
 use sqlx::postgres::PgRow;
+use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::{Durability, ErrorKind, StoreId};
 
 use super::dialect::column;
 use crate::dialect::Condition;
-use crate::failure::{Failure, Outcome};
 
 /// Reads the row that the statement `check` gives; `Config` where tokens may not be read.
 pub(super) fn read(row: &PgRow, durability: Durability) -> Outcome<Condition> {

@@ -5,10 +5,10 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::postgres::{PgConnectOptions, PgConnection};
 use sqlx::{AssertSqlSafe, ConnectOptions, Connection};
+use tokenkeep_backend::Outcome;
 use tokenkeep_core::{Durability, Result};
 
 use super::{environment, failure, tls};
-use crate::failure::Outcome;
 use crate::options::ServerOptions;
 use crate::pool::Connector;
 
@@ -57,7 +57,7 @@ impl Server {
 
     fn new(options: &ServerOptions, statement_timeout: Option<Duration>) -> Result<Self> {
         environment::check(options)?;
-        crate::tls::check(options)?;
+        options.tls.check(&options.host)?;
         Ok(Self {
             settings: settings(options, statement_timeout),
             options: options.clone(),

@@ -9,6 +9,7 @@ use async_trait::async_trait;
 use sqlx::postgres::{PgArguments, PgRow, Postgres};
 use sqlx::query::Query;
 use sqlx::{Row, query, query_with};
+use tokenkeep_backend::{Call, Failure, Outcome};
 use tokenkeep_core::{
     Durability, ErrorKind, Replacement, Result, RevokedToken, Rotation, Timestamp, TokenFilter,
     TokenId, TokenRecord, TokenState,
@@ -21,9 +22,7 @@ use super::filter::{self, Bound};
 use super::namespace::Namespace;
 use super::record::{one, several};
 use super::statements::Statements;
-use crate::call::Call;
 use crate::dialect::{Condition, Dialect, Place, Turn};
-use crate::failure::{Failure, Outcome};
 use crate::options::ServerOptions;
 use crate::pool::Pool;
 use crate::row::{self, Columns};

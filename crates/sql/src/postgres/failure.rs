@@ -4,9 +4,9 @@ use std::io;
 
 use sqlx::Error;
 use sqlx::postgres::{PgDatabaseError, PgSeverity};
-use tokenkeep_core::ErrorKind;
 
-use crate::failure::{Cause, Failure};
+use tokenkeep_backend::{Cause, Failure};
+use tokenkeep_core::ErrorKind;
 
 /// Why a statement failed. Each is a transaction of its own, so an error reply means that nothing of
 /// it was applied.

@@ -6,10 +6,10 @@
 use sqlx::Arguments;
 use sqlx::SqlStr;
 use sqlx::postgres::PgArguments;
+use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::{Anchor, Timestamp, TokenFilter, TokenId};
 
 use super::statements::{Statements, places, revoke_targets, text};
-use crate::failure::{Failure, Outcome};
 use crate::row::RECORD;
 
 /// A statement with its values.

@@ -17,15 +17,14 @@ mod tls;
 
 use std::sync::Arc;
 
+use tokenkeep_backend::{Call, Effect};
 use tokenkeep_core::{Clock, Error, Result};
 
 use self::connect::Server;
 use self::dialect::PostgresDialect;
 use self::namespace::Namespace;
 use self::schema::PostgresSchema;
-use crate::call::Call;
 use crate::driver::{Manner, Placement, SqlDriver};
-use crate::failure::Effect;
 use crate::migrate::{Migrator, SchemaStatus};
 use crate::options::ServerOptions;
 use crate::pool::Connector;

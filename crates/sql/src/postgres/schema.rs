@@ -5,13 +5,13 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use sqlx::postgres::PgConnection;
 use sqlx::{AssertSqlSafe, Connection, Executor, Row, query, raw_sql};
+use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::{ErrorKind, StoreId, Timestamp};
 
 use super::connect::Server;
 use super::failure;
 use super::namespace::Namespace;
 use super::statements::text;
-use crate::failure::{Failure, Outcome};
 use crate::pool::Connector;
 use crate::schema::{Schema, Step, Watch};
 

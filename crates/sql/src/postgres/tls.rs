@@ -1,9 +1,9 @@
 //! Whether and how a connection is encrypted.
 
 use sqlx::postgres::{PgConnectOptions, PgSslMode};
+use tokenkeep_backend::{TlsMode, is_this_machine};
 
-use crate::options::{ServerOptions, TlsMode};
-use crate::tls::is_this_machine;
+use crate::options::ServerOptions;
 
 /// Sets everything that the environment could have set.
 pub(super) fn apply(connect: PgConnectOptions, options: &ServerOptions) -> PgConnectOptions {

@@ -2,12 +2,12 @@
 
 use sqlx::sqlite::{SqliteArguments, SqliteRow};
 use sqlx::{AssertSqlSafe, Row, Sqlite};
+use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::{ErrorKind, Text, Timestamp, TokenFilter, TokenId, TokenRecord};
 
 use super::failure::{failed, unreadable};
 use super::filter::Conditions;
 use super::statements;
-use crate::failure::{Failure, Outcome};
 use crate::row;
 
 pub(super) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;

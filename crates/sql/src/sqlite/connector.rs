@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
+use tokenkeep_backend::{Cause, Outcome};
 use tokenkeep_core::{Durability, Error, ErrorKind, Result};
 
 use super::failure::{failed, reading};
@@ -14,7 +15,6 @@ use super::file::{StoreFile, blocking};
 use super::location::locate;
 use super::session::Session;
 use super::{DRIVER, log, statements};
-use crate::failure::{Cause, Outcome};
 use crate::options::SqliteOptions;
 use crate::pool;
 

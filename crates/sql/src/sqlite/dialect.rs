@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::Row;
+use tokenkeep_backend::{Call, Outcome};
 use tokenkeep_core::{
     Replacement, Result, RevokedToken, Rotation, StoreId, Timestamp, TokenFilter, TokenId,
     TokenRecord,
@@ -18,9 +19,7 @@ use super::failure::{reading, unreadable};
 use super::file::StoreFile;
 use super::links::{Links, rows};
 use super::{DRIVER, log, rotation, statements};
-use crate::call::Call;
 use crate::dialect::{Condition, Dialect, Place, Turn};
-use crate::failure::Outcome;
 use crate::row;
 
 /// The statements of SQLite.

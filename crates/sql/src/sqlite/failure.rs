@@ -1,8 +1,7 @@
 //! From SQLite's result codes to what they mean for a call.
 
+use tokenkeep_backend::{Cause, Failure};
 use tokenkeep_core::ErrorKind;
-
-use crate::failure::{Cause, Failure};
 
 /// What is told where the path leads to another file than it did, or to none.
 pub(super) const GONE: &str =

@@ -7,12 +7,12 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sqlx::{Row as _, SqliteConnection};
+use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 
 use super::failure::{GONE, reading};
 use super::mark::Mark;
 use super::statements;
-use crate::failure::{Failure, Outcome};
 
 /// How long a look at the path is good for, where only reads depend on it.
 const REST: Duration = Duration::from_secs(1);

@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 
 use sqlx::SqliteConnection;
 use sqlx::sqlite::SqliteRow;
+use tokenkeep_backend::{Call, Failure, Outcome};
 use tokenkeep_core::{ErrorKind, Result};
 
 use super::binding::Query;
@@ -12,8 +13,6 @@ use super::connector::{Connections, Connector, Role};
 use super::failure::{failed, reading};
 use super::file::StoreFile;
 use super::statements;
-use crate::call::Call;
-use crate::failure::{Failure, Outcome};
 use crate::pool::{Link, Pool};
 
 /// The connections of a store.

@@ -10,7 +10,7 @@ use std::time::{Duration, Instant};
 use sqlx::{AssertSqlSafe, Row as _, SqliteConnection};
 
 use super::failure::failed;
-use crate::failure::Outcome;
+use tokenkeep_backend::Outcome;
 
 /// The journal mode of a store.
 pub(super) const MODE: &str = "wal";
@@ -115,12 +115,12 @@ mod tests {
     use sqlx::Connection as _;
     use tokenkeep_core::{ManualClock, Timestamp};
 
-    use crate::call::Call;
     use crate::dialect::Dialect as _;
     use crate::options::SqliteOptions;
     use crate::sqlite::connector::{Connector, Role};
     use crate::sqlite::dialect::SqliteDialect;
     use crate::sqlite::file::StoreFile;
+    use tokenkeep_backend::Call;
 
     use super::*;
 

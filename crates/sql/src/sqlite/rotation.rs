@@ -1,6 +1,7 @@
 //! The two halves of a rotation.
 
 use sqlx::{Row, SqliteConnection};
+use tokenkeep_backend::Outcome;
 use tokenkeep_core::{Rotation, Timestamp, TokenId, TokenRecord, TokenState};
 
 use super::binding::insertion;
@@ -8,7 +9,6 @@ use super::failure::{failed, unreadable};
 use super::links::rows;
 use super::statements;
 use crate::dialect::Turn;
-use crate::failure::Outcome;
 use crate::row;
 
 /// Does both halves within a transaction, or finds why not.

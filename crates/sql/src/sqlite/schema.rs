@@ -6,13 +6,13 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::{Connection, Row, SqliteConnection};
+use tokenkeep_backend::{Cause, Failure, Outcome};
 use tokenkeep_core::{ErrorKind, StoreId, Timestamp};
 
 use super::connector::{Connector, PAUSE, Role};
 use super::failure::{failed, opening, reading};
 use super::file::{StoreFile, beside, blocking, exists};
 use super::{log, statements};
-use crate::failure::{Cause, Failure, Outcome};
 use crate::schema::{Schema, Step};
 
 const STEPS: [Step; 2] = [

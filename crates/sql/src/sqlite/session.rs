@@ -11,7 +11,7 @@ use super::failure::failed;
 use super::file::{StoreFile, beside, blocking};
 use super::log;
 use super::mark::Mark;
-use crate::failure::Outcome;
+use tokenkeep_backend::Outcome;
 
 /// A connection to the file, with the thread that works for it.
 ///

@@ -1,22 +1,24 @@
-//! Why the database gave no answer, in a form that all callers of one batch can be given.
+//! Why the store gave no answer, in a form that all callers of one batch can be given.
 
 use std::sync::Arc;
 
 use tokenkeep_core::{Error, ErrorKind};
 
-/// The result of work on the database.
-pub(crate) type Outcome<T> = Result<T, Failure>;
+/// The result of work on a store.
+pub type Outcome<T> = Result<T, Failure>;
 
-/// Why the database gave no answer. Holds no value of a record (R20).
+/// Why the store gave no answer. Holds no value of a record (R20).
 #[derive(Clone, Debug)]
-pub(crate) struct Failure {
-    pub(crate) cause: Cause,
-    pub(crate) message: Arc<str>,
+pub struct Failure {
+    /// What it means for the call.
+    pub cause: Cause,
+    /// What went wrong, in words that may be shown.
+    pub message: Arc<str>,
 }
 
 /// What a failure means for the call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Cause {
+pub enum Cause {
     /// Surely not applied; the caller is told this kind.
     Refused(ErrorKind),
     /// Surely not applied, and the same call may succeed at once: a deadlock, a lost race.
@@ -27,20 +29,26 @@ pub(crate) enum Cause {
 
 /// Whether a call can change anything, and so whether a lost answer leaves doubt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Effect {
+pub enum Effect {
+    /// It changes nothing.
     Reads,
+    /// It may change something.
     Writes,
 }
 
 impl Failure {
-    pub(crate) fn refused(kind: ErrorKind, message: impl Into<Arc<str>>) -> Self {
+    /// Surely not applied; the caller is told this kind.
+    #[must_use]
+    pub fn refused(kind: ErrorKind, message: impl Into<Arc<str>>) -> Self {
         Self {
             cause: Cause::Refused(kind),
             message: message.into(),
         }
     }
 
-    pub(crate) fn again(message: impl Into<Arc<str>>) -> Self {
+    /// Surely not applied, and worth another attempt.
+    #[must_use]
+    pub fn again(message: impl Into<Arc<str>>) -> Self {
         Self {
             cause: Cause::Again,
             message: message.into(),
@@ -48,15 +56,17 @@ impl Failure {
     }
 
     /// Names the server that was asked.
-    #[cfg(any(feature = "mysql", feature = "postgres"))]
-    pub(crate) fn at(self, address: &str) -> Self {
+    #[must_use]
+    pub fn at(self, address: &str) -> Self {
         Self {
             message: format!("{address}: {}", self.message).into(),
             ..self
         }
     }
 
-    pub(crate) fn lost(message: impl Into<Arc<str>>) -> Self {
+    /// Perhaps applied.
+    #[must_use]
+    pub fn lost(message: impl Into<Arc<str>>) -> Self {
         Self {
             cause: Cause::Lost,
             message: message.into(),
@@ -64,7 +74,8 @@ impl Failure {
     }
 
     /// Whether one record of several may have caused it. Nothing was applied then.
-    pub(crate) const fn may_be_of_one(&self) -> bool {
+    #[must_use]
+    pub const fn may_be_of_one(&self) -> bool {
         !matches!(
             self.cause,
             Cause::Again
@@ -76,7 +87,8 @@ impl Failure {
     }
 
     /// The error that the caller of an operation with this effect gets.
-    pub(crate) fn into_error(self, effect: Effect) -> Error {
+    #[must_use]
+    pub fn into_error(self, effect: Effect) -> Error {
         let kind = match (self.cause, effect) {
             (Cause::Refused(kind), _) => kind,
             (Cause::Again, _) | (Cause::Lost, Effect::Reads) => ErrorKind::Unavailable,

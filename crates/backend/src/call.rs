@@ -6,16 +6,16 @@ use std::time::{Duration, Instant};
 use tokenkeep_core::ErrorKind;
 use tokio::time::timeout_at;
 
-use crate::failure::{Failure, Outcome};
+use crate::{Failure, Outcome};
 
 /// An endless timeout is as good as a hundred years.
-pub(crate) const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+pub const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
-/// One attempt to get an answer from the database.
+/// One attempt to get an answer from the store.
 ///
 /// Until a connection was had for it, nothing of it can have been applied.
 #[derive(Debug)]
-pub(crate) struct Call {
+pub struct Call {
     deadline: Instant,
     had_connection: AtomicBool,
     was_sent: AtomicBool,
@@ -23,12 +23,14 @@ pub(crate) struct Call {
 
 impl Call {
     /// A call that ends within this time.
-    pub(crate) fn within(timeout: Duration) -> Self {
+    #[must_use]
+    pub fn within(timeout: Duration) -> Self {
         Self::until(Instant::now() + timeout.min(ENDLESS))
     }
 
     /// A call that ends by then.
-    pub(crate) const fn until(deadline: Instant) -> Self {
+    #[must_use]
+    pub const fn until(deadline: Instant) -> Self {
         Self {
             deadline,
             had_connection: AtomicBool::new(false),
@@ -37,23 +39,33 @@ impl Call {
     }
 
     /// When it ends at the latest.
-    pub(crate) const fn deadline(&self) -> Instant {
+    #[must_use]
+    pub const fn deadline(&self) -> Instant {
         self.deadline
     }
 
     /// From here on a statement may be on its way.
-    pub(crate) fn sent(&self) {
+    pub fn sent(&self) {
         self.had_connection.store(true, Ordering::Relaxed);
         self.was_sent.store(true, Ordering::Relaxed);
     }
 
     /// What was sent was surely not applied: it was undone, or ends with its transaction.
-    pub(crate) fn not_sent(&self) {
+    pub fn not_sent(&self) {
         self.was_sent.store(false, Ordering::Relaxed);
     }
 
     /// Runs work for this call to its end, or to the deadline.
-    pub(crate) async fn bound<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
+    ///
+    /// # Errors
+    ///
+    /// The work's own. At the deadline [`Cause::Lost`](crate::Cause::Lost) if something was sent, else
+    /// `Refused(Unavailable)`.
+    ///
+    /// # Cancel safety
+    ///
+    /// That of the work.
+    pub async fn bound<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
         match timeout_at(self.deadline.into(), work).await {
             Ok(outcome) => outcome,
             Err(_) => Err(self.cut_off()),
@@ -62,11 +74,11 @@ impl Call {
 
     fn cut_off(&self) -> Failure {
         if self.was_sent.load(Ordering::Relaxed) {
-            return Failure::lost("the database did not answer in time");
+            return Failure::lost("the store did not answer in time");
         }
         let problem = match self.had_connection.load(Ordering::Relaxed) {
-            true => "the database did not answer in time; nothing was committed",
-            false => "no connection to the database in time",
+            true => "the store did not answer in time; nothing was committed",
+            false => "no connection to the store in time",
         };
         Failure::refused(ErrorKind::Unavailable, problem)
     }
@@ -77,7 +89,7 @@ mod tests {
     use std::future;
 
     use super::*;
-    use crate::failure::Cause;
+    use crate::Cause;
 
     #[tokio::test]
     async fn a_call_that_is_cut_off_says_how_far_it_came() {

@@ -1,0 +1,143 @@
+//! Further attempts at a call, where the one before was surely not applied.
+
+use std::hash::{BuildHasher, RandomState};
+use std::time::{Duration, Instant};
+
+use futures::future::BoxFuture;
+
+use crate::{Call, Cause, Effect, Failure, Outcome};
+
+/// The most attempts at one call; with the pauses between them some ten seconds. The time that is left
+/// bounds them too.
+const MAX_ATTEMPTS: u32 = 200;
+
+/// Works for a call that changes nothing, until it ends otherwise than with [`Cause::Again`]; once more
+/// where the answer was lost, which a connection that the server has closed does.
+pub async fn read<'a, T>(
+    call: &'a Call,
+    work: impl Fn() -> BoxFuture<'a, Outcome<T>> + Send,
+) -> Outcome<T> {
+    attempt(call, Effect::Reads, work).await
+}
+
+/// Works for a call that may change something, until it ends otherwise than with [`Cause::Again`].
+pub async fn write<'a, T>(
+    call: &'a Call,
+    work: impl Fn() -> BoxFuture<'a, Outcome<T>> + Send,
+) -> Outcome<T> {
+    attempt(call, Effect::Writes, work).await
+}
+
+async fn attempt<'a, T>(
+    call: &'a Call,
+    effect: Effect,
+    work: impl Fn() -> BoxFuture<'a, Outcome<T>> + Send,
+) -> Outcome<T> {
+    let mut may_be_lost = effect == Effect::Reads;
+    for count in 1.. {
+        let began = Instant::now();
+        call.not_sent();
+        let outcome = call.bound(work()).await;
+        let Err(failure) = &outcome else {
+            return outcome;
+        };
+        let is_again = match failure.cause {
+            Cause::Again => count < MAX_ATTEMPTS,
+            Cause::Lost => std::mem::take(&mut may_be_lost),
+            Cause::Refused(_) => false,
+        };
+        if !is_again {
+            return outcome;
+        }
+        // One more that had to be cut off would leave doubt where there is none now.
+        let pause = pause(count);
+        let needed = began.elapsed() + pause;
+        if call.deadline().saturating_duration_since(Instant::now()) <= needed {
+            return outcome;
+        }
+        tokio::time::sleep(pause).await;
+    }
+    Err(Failure::again("too many attempts"))
+}
+
+/// Between half of and the whole of 1, 2, 4 ... 64 ms, so that rivals do not meet again.
+fn pause(count: u32) -> Duration {
+    let most = 1_000_u64 << count.saturating_sub(1).min(6);
+    // A RandomState is seeded by the system.
+    let part = RandomState::new().hash_one(count) % (most / 2 + 1);
+    Duration::from_micros(most / 2 + part)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokenkeep_core::ErrorKind;
+
+    use super::*;
+
+    /// Attempts of which these end with these causes, one after the other.
+    async fn attempts(timeout: Duration, causes: &[Cause]) -> (u32, Option<Cause>) {
+        attempts_at(Effect::Writes, timeout, causes).await
+    }
+
+    async fn attempts_at(
+        effect: Effect,
+        timeout: Duration,
+        causes: &[Cause],
+    ) -> (u32, Option<Cause>) {
+        let call = Call::within(timeout);
+        let count = AtomicU32::new(0);
+        let outcome = attempt(&call, effect, || {
+            let number = count.fetch_add(1, Ordering::Relaxed) as usize;
+            let cause = causes.get(number).copied();
+            Box::pin(async move {
+                cause.map_or(Ok(()), |cause| {
+                    let message = "as the test wants it".into();
+                    Err(Failure { cause, message })
+                })
+            })
+        });
+        let cause = outcome.await.err().map(|failure| failure.cause);
+        (count.load(Ordering::Relaxed), cause)
+    }
+
+    #[tokio::test]
+    async fn a_lost_race_is_run_again() {
+        let minute = Duration::from_secs(60);
+        assert_eq!(attempts(minute, &[]).await, (1, None));
+        assert_eq!(attempts(minute, &[Cause::Again; 3]).await, (4, None));
+    }
+
+    #[tokio::test]
+    async fn what_may_have_been_applied_is_never_done_again() {
+        let minute = Duration::from_secs(60);
+        let refused = Cause::Refused(ErrorKind::Unavailable);
+        for cause in [Cause::Lost, refused] {
+            let ended = attempts(minute, &[Cause::Again, cause]).await;
+            assert_eq!(ended, (2, Some(cause)));
+        }
+    }
+
+    #[tokio::test]
+    async fn a_read_whose_answer_was_lost_is_done_once_more() {
+        let read = async |causes: &[Cause]| {
+            attempts_at(Effect::Reads, Duration::from_secs(60), causes).await
+        };
+        assert_eq!(read(&[Cause::Lost]).await, (2, None));
+        assert_eq!(read(&[Cause::Lost; 2]).await, (2, Some(Cause::Lost)));
+        assert_eq!(read(&[Cause::Lost, Cause::Again]).await, (3, None));
+    }
+
+    #[tokio::test]
+    async fn a_call_out_of_time_ends_between_attempts_and_leaves_no_doubt() {
+        let began = Instant::now();
+        let timeout = Duration::from_millis(100);
+        let (count, cause) = attempts(timeout, &[Cause::Again; 1_000]).await;
+        assert!(count > 1 && count < MAX_ATTEMPTS);
+        assert_eq!(cause, Some(Cause::Again));
+        assert!(began.elapsed() < Duration::from_secs(10));
+        let error = Failure::again("held").into_error(Effect::Writes);
+        assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+}

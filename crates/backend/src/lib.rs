@@ -1,0 +1,11 @@
+#![doc = include_str!("../README.md")]
+
+mod attempt;
+mod call;
+mod failure;
+mod tls;
+
+pub use attempt::{read, write};
+pub use call::{Call, ENDLESS};
+pub use failure::{Cause, Effect, Failure, Outcome};
+pub use tls::{Tls, TlsMode, is_socket, is_this_machine};
