@@ -209,12 +209,26 @@ impl Cursors {
     ///
     /// `InvalidInput` for any other.
     pub fn position<const LEN: usize>(&self, cursor: &Cursor) -> Result<[u8; LEN]> {
-        let bytes = hex::decode(&cursor.0).ok_or_else(foreign_cursor)?;
-        let (check, position) = bytes.split_at_checked(8).ok_or_else(foreign_cursor)?;
-        if check != self.check(position) {
+        let position = self.position_bytes(cursor)?;
+        position.try_into().map_err(|_| foreign_cursor())
+    }
+
+    /// As [`position`](Self::position), where stores differ in how long a position is. The driver
+    /// takes one of another length than its store's for a foreign one, too.
+    ///
+    /// # Errors
+    ///
+    /// `InvalidInput` for a cursor that [`at`](Self::at) did not make.
+    pub fn position_bytes(&self, cursor: &Cursor) -> Result<Vec<u8>> {
+        let mut bytes = hex::decode(&cursor.0).ok_or_else(foreign_cursor)?;
+        if bytes.len() < 8 {
             return Err(foreign_cursor());
         }
-        position.try_into().map_err(|_| foreign_cursor())
+        let position = bytes.split_off(8);
+        match bytes == self.check(&position) {
+            true => Ok(position),
+            false => Err(foreign_cursor()),
+        }
     }
 
     fn check(self, position: &[u8]) -> [u8; 8] {
@@ -249,6 +263,22 @@ mod tests {
         let cursors = Cursors::of_list_revoked(StoreId::from_u64(7));
         let cursor: Cursor = cursors.at(b"abcd").as_str().parse().unwrap();
         assert_eq!(&cursors.position::<4>(&cursor).unwrap(), b"abcd");
+        assert!(cursors.position::<5>(&cursor).is_err());
+    }
+
+    #[test]
+    fn a_position_of_any_length_comes_back() {
+        let cursors = Cursors::of_list_revoked(StoreId::from_u64(7));
+        let other = Cursors::of_list_revoked(StoreId::from_u64(8));
+        for position in [&b""[..], b"a", &[7; 448]] {
+            let cursor: Cursor = cursors.at(position).as_str().parse().unwrap();
+            assert_eq!(cursors.position_bytes(&cursor).unwrap(), position);
+            assert!(other.position_bytes(&cursor).is_err());
+        }
+        for bad in ["00", "zz", &"0".repeat(16)] {
+            let refused = cursors.position_bytes(&bad.parse().unwrap());
+            assert!(refused.is_err(), "{bad}");
+        }
     }
 
     #[test]
