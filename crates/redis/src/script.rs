@@ -1,0 +1,143 @@
+//! The scripts that servers run, each one atomic step in one hash slot.
+
+use std::sync::LazyLock;
+
+use redis::Script as Hashed;
+
+/// A Lua script, and the hash by which a server knows it.
+#[derive(Debug)]
+pub(crate) struct Script {
+    body: String,
+    sha: String,
+}
+
+impl Script {
+    /// A script of these parts, which see each other's local names.
+    fn new(kind: &str, parts: &[&str]) -> Self {
+        let mut body = format!("#!lua{kind}\n");
+        for part in parts {
+            body.push_str(part);
+        }
+        let sha = Hashed::new(&body).get_hash().to_owned();
+        Self { body, sha }
+    }
+
+    /// The whole text.
+    pub(crate) fn body(&self) -> &str {
+        &self.body
+    }
+
+    /// SHA-1 of the text, in hexadecimal digits.
+    pub(crate) fn sha(&self) -> &str {
+        &self.sha
+    }
+}
+
+/// It changes nothing, so servers that refuse writes run it too.
+const READS: &str = " flags=no-writes";
+/// It may need a little memory to free more, or to revoke, so it runs on a server that is full.
+const FREES: &str = " flags=allow-oom";
+/// It stores.
+const STORES: &str = "";
+
+const BASE: &str = include_str!("scripts/part_base.lua");
+const RECORD: &str = include_str!("scripts/part_record.lua");
+const INDEX: &str = include_str!("scripts/part_index.lua");
+const UNLINK: &str = include_str!("scripts/part_unlink.lua");
+const STORE: &str = include_str!("scripts/part_store.lua");
+const REVOKE: &str = include_str!("scripts/part_revoke.lua");
+const FILTER: &str = include_str!("scripts/part_filter.lua");
+
+/// Makes the store's constants, or tells them.
+pub(crate) static META: LazyLock<Script> =
+    LazyLock::new(|| Script::new(STORES, &[include_str!("scripts/meta.lua")]));
+
+/// Hands out places in the order of revocation, for stores of several shards.
+pub(crate) static PLACES: LazyLock<Script> =
+    LazyLock::new(|| Script::new(FREES, &[include_str!("scripts/places.lua")]));
+
+/// Stores new tokens.
+pub(crate) static CREATE: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/create.lua");
+    Script::new(STORES, &[BASE, RECORD, INDEX, UNLINK, STORE, own])
+});
+
+/// Takes a token away that nobody was given.
+pub(crate) static UNDO: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/undo.lua");
+    Script::new(FREES, &[BASE, RECORD, INDEX, UNLINK, own])
+});
+
+/// Changes a token's data and expiry.
+pub(crate) static REPLACE: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/replace.lua");
+    Script::new(STORES, &[BASE, RECORD, INDEX, own])
+});
+
+/// Revokes one token.
+pub(crate) static DELETE: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/delete.lua");
+    Script::new(FREES, &[BASE, RECORD, INDEX, REVOKE, own])
+});
+
+/// Revokes a token and stores its successor, where both lie in one shard.
+pub(crate) static ROTATE: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/rotate.lua");
+    Script::new(STORES, &[BASE, RECORD, INDEX, UNLINK, STORE, REVOKE, own])
+});
+
+/// Revokes what matches in one stretch of an index.
+pub(crate) static DELETE_PAGE: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/delete_page.lua");
+    Script::new(FREES, &[BASE, RECORD, INDEX, REVOKE, FILTER, own])
+});
+
+/// Puts up a bulk revocation's fence again, or takes it away.
+pub(crate) static FENCE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(FREES, &[BASE, include_str!("scripts/fence.lua")]));
+
+/// Gives what matches in one stretch of an index.
+pub(crate) static LIST_PAGE: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/list_page.lua");
+    Script::new(READS, &[BASE, RECORD, FILTER, own])
+});
+
+/// Gives one stretch of the feed of revocations.
+pub(crate) static REVOKED_PAGE: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/revoked_page.lua");
+    Script::new(READS, &[BASE, own])
+});
+
+/// Removes expired tokens.
+pub(crate) static FLUSH: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/flush.lua");
+    Script::new(FREES, &[BASE, RECORD, INDEX, UNLINK, own])
+});
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_script_begins_with_its_kind_and_has_its_own_hash() {
+        let all = [
+            &META,
+            &PLACES,
+            &CREATE,
+            &UNDO,
+            &REPLACE,
+            &DELETE,
+            &ROTATE,
+            &DELETE_PAGE,
+            &FENCE,
+            &LIST_PAGE,
+            &REVOKED_PAGE,
+            &FLUSH,
+        ];
+        let mut hashes: Vec<_> = all.iter().map(|script| script.sha()).collect();
+        assert!(all.iter().all(|script| script.body().starts_with("#!lua")));
+        hashes.sort_unstable();
+        hashes.dedup();
+        assert_eq!(hashes.len(), all.len());
+    }
+}

@@ -1,0 +1,28 @@
+-- Removes all that an entry in the order of expiry stands for, and the entry. What a token has that took
+-- the id anew stays.
+local function unlink(entry, current)
+  local id, own = sub(entry, 9, 40), {}
+  local is_active = current and byte(current, 2) == ACTIVE
+  if is_active then
+    for _, key in ipairs(index_keys(anchors(current))) do own[key] = true end
+  end
+  for _, key in ipairs(index_keys(sub(entry, 41))) do
+    if not own[key] then call('ZREM', key, id) end
+  end
+  if not current or is_active then call('ZREM', P .. 'revoked', id) end
+  call('ZREM', P .. 'expiry', entry)
+end
+
+-- Whether an entry's token is still stored, and the token that has its id now.
+local function holder(entry)
+  local key = P .. 'token:' .. sub(entry, 9, 40)
+  local head = call('GETRANGE', key, 0, 9)
+  if head == '' then return false, nil end
+  if sub(head, 3, 10) == sub(entry, 1, 8) then return true, nil end
+  return false, call('GET', key)
+end
+
+-- The first entries whose tokens have expired.
+local function due(count)
+  return call('ZRANGEBYLEX', P .. 'expiry', '-', '(' .. ARGV[2], 'LIMIT', 0, count)
+end

@@ -1,0 +1,13 @@
+-- Revokes a token and stores its successor.
+-- ARGV[5]: the old id. ARGV[6]: the new id. ARGV[7]: what is stored for it. ARGV[8]: the milliseconds it
+-- lives.
+-- Gives 0 no such token; 1 and its place; 2, when it was revoked before, and by which successor; 3 the new
+-- id is taken.
+local old = call('GET', P .. 'token:' .. ARGV[5])
+if not old then return { 0 } end
+parts(old)
+if passed(old, 3) then return { 0 } end
+if byte(old, 2) ~= ACTIVE then return { 2, revocation(old) } end
+if not store(ARGV[6], ARGV[7], ARGV[8]) then return { 3 } end
+revoke(ARGV[5], old, ARGV[6])
+return { 1, remember_place() }
