@@ -32,6 +32,7 @@
 //! ```
 
 mod account;
+mod cluster;
 mod engine;
 mod error;
 mod keeper;
@@ -39,13 +40,18 @@ mod machine;
 mod ports;
 mod processes;
 mod programs;
+mod replication;
+mod resp;
+mod sentinel_set;
 mod server;
 mod settings;
 pub mod shared;
 mod template;
 mod tls;
 
+pub use cluster::{Cluster, Step};
 pub use error::{Error, REQUIRE_VARIABLE, Result, require, require_or_tell};
+pub use sentinel_set::SentinelSet;
 pub use server::Server;
 pub use settings::Settings;
 pub use tls::TlsFiles;

@@ -70,13 +70,22 @@ pub(crate) fn is_alive(pid: i32) -> bool {
 }
 
 /// Waits for a condition that comes true within a bound.
-pub(crate) fn until(what: &str, mut condition: impl FnMut() -> bool) -> Result<()> {
+pub(crate) fn until(what: &str, condition: impl FnMut() -> bool) -> Result<()> {
+    until_every(Duration::from_millis(2), what, condition)
+}
+
+/// As [`until`], for a condition that takes some work to look at.
+pub(crate) fn until_every(
+    pause: Duration,
+    what: &str,
+    mut condition: impl FnMut() -> bool,
+) -> Result<()> {
     let begun = Instant::now();
     while !condition() {
         if begun.elapsed() > BOUND {
             return Err(Error::failed(format_args!("waited {BOUND:?} for {what}")));
         }
-        thread::sleep(Duration::from_millis(2));
+        thread::sleep(pause);
     }
     Ok(())
 }
@@ -87,7 +96,7 @@ fn signal(pid: i32, signal: Signal) {
 }
 
 /// Whether no thread of the process runs.
-fn stands_still(pid: i32) -> bool {
+pub(crate) fn stands_still(pid: i32) -> bool {
     !any_thread(pid, |state| !matches!(state, 'T' | 't' | 'Z' | 'X'))
 }
 

@@ -1,22 +1,26 @@
 //! A server that runs.
 
+mod start;
+
 use std::fmt::Write;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::account::Account;
-use crate::engine::{
-    ADMIN, ADMIN_PASSWORD, Engine, Layout, MariaDb, PASSWORD, Postgres, Redis, USER,
-};
-use crate::error::{Error, Result};
+pub(crate) use self::start::Prepared;
+use crate::engine::{ADMIN, ADMIN_PASSWORD, Engine, Layout, PASSWORD, USER};
+use crate::error::Result;
 use crate::keeper::Keeper;
 use crate::ports::Port;
-use crate::settings::Settings;
+use crate::processes;
+use crate::resp::Connection;
 use crate::tls::TlsFiles;
-use crate::{processes, programs, template, tls};
+
+/// How long a command may take.
+const COMMAND_BOUND: Duration = Duration::from_secs(60);
 
 /// A private server of a test; dropping it ends it and removes its folder.
 ///
@@ -40,67 +44,6 @@ struct Running {
 }
 
 impl Server {
-    /// Starts a PostgreSQL server with an account `tokenkeep` that owns a database `tokenkeep`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Missing`] where PostgreSQL is not installed.
-    pub fn postgres(settings: &Settings) -> Result<Self> {
-        Self::start(&Postgres, settings)
-    }
-
-    /// Starts a MariaDB server with a binary log and an account `tokenkeep`, which may make
-    /// databases and whatever goes in them; one is called `tokenkeep`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Missing`] where MariaDB is not installed.
-    pub fn mariadb(settings: &Settings) -> Result<Self> {
-        Self::start(&MariaDb, settings)
-    }
-
-    /// Starts a Redis server that flushes every write, with an account `tokenkeep`.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Missing`] where Redis is not installed.
-    pub fn redis(settings: &Settings) -> Result<Self> {
-        Self::start(&Redis, settings)
-    }
-
-    fn start(engine: &'static dyn Engine, settings: &Settings) -> Result<Self> {
-        programs::find(engine.program())?;
-        let account = Account::find(engine.accounts());
-        let port = Port::take()?;
-        let folder = tempfile::Builder::new()
-            .prefix("tokenkeep-")
-            .tempdir()
-            .map_err(Error::while_doing("a temporary folder"))?;
-        account.own(folder.path())?;
-        let mut layout = Layout {
-            folder: folder.path().to_owned(),
-            port: port.number,
-            tls: None,
-        };
-        template::copy(engine, account, &layout.data())?;
-        if settings.tls {
-            layout.tls = Some(tls::make(&layout.folder, account)?);
-        }
-        let command = engine.command(&layout, settings)?;
-        let signal = engine.end_signal();
-        let keeper = Keeper::new(&layout.folder, signal, &command, account)?;
-        // From here on the keeper removes it.
-        let _ = folder.keep();
-        let server = Self {
-            engine,
-            layout,
-            running: Mutex::new(Running { keeper, pid: 0 }),
-            _port: port,
-        };
-        server.begin(&mut server.running())?;
-        Ok(server)
-    }
-
     /// Stops all processes of the server: connections stay, and nothing is answered.
     ///
     /// # Errors
@@ -144,27 +87,7 @@ impl Server {
     pub fn restart(&self) -> Result<()> {
         let mut running = self.running();
         processes::end(running.pid)?;
-        self.begin(&mut running)
-    }
-
-    fn begin(&self, running: &mut Running) -> Result<()> {
-        running.pid = running.keeper.start()?;
-        let pid = running.pid;
-        let ready = || self.engine.is_ready(&self.layout, pid);
-        processes::until("the server to take connections", || {
-            !processes::is_alive(pid) || ready()
-        })
-        .and_then(|()| {
-            if processes::is_alive(pid) {
-                Ok(())
-            } else {
-                Err(Error::failed("it ended"))
-            }
-        })
-        .map_err(|error| {
-            let (name, log) = (self.engine.name(), self.end_of_log());
-            Error::failed(format_args!("{name} did not start: {error}\n{log}"))
-        })
+        start::begin(self.engine, &self.layout, &mut running)
     }
 
     /// Whether it runs, frozen or not.
@@ -250,9 +173,7 @@ impl Server {
     #[must_use]
     pub fn url(&self, namespace: &str) -> String {
         let scheme = self.engine.scheme();
-        let password = utf8_percent_encode(PASSWORD, NON_ALPHANUMERIC);
-        let (host, port) = (self.host(), self.port());
-        let mut url = format!("{scheme}://{USER}:{password}@{host}:{port}");
+        let mut url = format!("{scheme}://{}@{}", credentials(), self.address());
         if scheme != "redis" {
             // Writing to a string does not fail.
             let _ = write!(url, "/{USER}");
@@ -260,27 +181,64 @@ impl Server {
         format!("{url}?namespace={namespace}")
     }
 
-    /// Executes SQL, or a Redis command, as the administrator through the server's own client
-    /// program; gives what that prints: rows in lines, without headings.
+    /// Host and port, as in a URL.
+    #[must_use]
+    pub fn address(&self) -> String {
+        format!("{}:{}", self.host(), self.port())
+    }
+
+    /// Executes SQL as the administrator through the server's own client program, and gives what
+    /// that prints: rows in lines, without headings. For Redis it is a command without spaces in
+    /// its arguments; see [`command`](Self::command).
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] with what the client complained of.
+    /// [`Error::Failed`] with what the client or the server complained of.
     pub fn sql(&self, text: &str) -> Result<String> {
-        let mut client = self.engine.client(&self.layout, text)?;
-        programs::run(&mut client, Path::new("/dev/null"))
+        self.engine.execute(&self.layout, text)
+    }
+
+    /// Executes a Redis command as the administrator, over the Unix socket and within a minute;
+    /// gives the answer as `redis-cli` prints it to a pipe.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] with what the server complained of, or if it takes no such commands.
+    pub fn command(&self, command: &[&str]) -> Result<String> {
+        let answer = self.connect(COMMAND_BOUND)?.call(command)?;
+        Ok(answer.to_string())
+    }
+
+    /// The administrator's connection to a Redis server.
+    pub(crate) fn connect(&self, bound: Duration) -> Result<Connection> {
+        self.engine.connect(&self.layout, bound)
+    }
+
+    /// Whether it runs and is not frozen.
+    pub(crate) fn is_awake(&self) -> bool {
+        let pid = self.pid();
+        processes::is_alive(pid) && !processes::stands_still(pid)
     }
 
     /// The last lines of what the server wrote.
     #[must_use]
     pub fn end_of_log(&self) -> String {
-        let log = fs::read(self.layout.folder.join("log")).unwrap_or_default();
-        let log = String::from_utf8_lossy(&log);
-        let lines: Vec<_> = log.lines().collect();
-        lines[lines.len().saturating_sub(30)..].join("\n")
+        end_of_log(&self.layout)
     }
 
     fn running(&self) -> MutexGuard<'_, Running> {
         self.running.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The application's account, as in a URL.
+pub(crate) fn credentials() -> String {
+    format!("{USER}:{}", utf8_percent_encode(PASSWORD, NON_ALPHANUMERIC))
+}
+
+fn end_of_log(layout: &Layout) -> String {
+    let log = fs::read(layout.folder.join("log")).unwrap_or_default();
+    let log = String::from_utf8_lossy(&log);
+    let lines: Vec<_> = log.lines().collect();
+    lines[lines.len().saturating_sub(30)..].join("\n")
 }

@@ -5,6 +5,8 @@
 pub struct Settings {
     pub(crate) relaxed: bool,
     pub(crate) tls: bool,
+    pub(crate) patient: bool,
+    pub(crate) guarded_sentinels: bool,
     pub(crate) options: Vec<(String, String)>,
 }
 
@@ -31,11 +33,36 @@ impl Settings {
         self
     }
 
+    /// Lets the nodes of a [`SentinelSet`](crate::SentinelSet) or a [`Cluster`](crate::Cluster) wait
+    /// 15 seconds before they take another for lost, not one second or half of it: for tests that
+    /// lose none, on machines that are busy.
+    #[must_use]
+    pub const fn patient(mut self) -> Self {
+        self.patient = true;
+        self
+    }
+
+    /// Makes the sentinels of a [`SentinelSet`](crate::SentinelSet) ask for an account, which is not
+    /// that of the servers; else they ask for none.
+    #[must_use]
+    pub const fn with_guarded_sentinels(mut self) -> Self {
+        self.guarded_sentinels = true;
+        self
+    }
+
     /// Sets one of the server's own settings, by the name that it has in the server's
     /// configuration file. Goes before what this package sets.
     #[must_use]
     pub fn with_option(mut self, name: &str, value: &str) -> Self {
         self.options.push((name.to_owned(), value.to_owned()));
         self
+    }
+
+    /// Sets it unless it is set.
+    pub(crate) fn or_option(self, name: &str, value: &str) -> Self {
+        if self.options.iter().any(|(other, _)| other == name) {
+            return self;
+        }
+        self.with_option(name, value)
     }
 }

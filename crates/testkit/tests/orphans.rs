@@ -28,7 +28,7 @@ fn main() -> ExitCode {
         ("killed_while_frozen", killed_while_frozen),
         ("ended", ended),
     ];
-    let trials = ["postgres", "mariadb", "redis"]
+    let trials = ["postgres", "mariadb", "redis", "valkey"]
         .into_iter()
         .flat_map(|kind| tests.map(|(name, test)| trial(kind, name, test)))
         .collect();
@@ -49,7 +49,8 @@ fn start(kind: &str) -> Result<Server> {
     match kind {
         "postgres" => Server::postgres(&settings),
         "mariadb" => Server::mariadb(&settings),
-        _ => Server::redis(&settings),
+        "redis" => Server::redis(&settings),
+        _ => Server::valkey(&settings),
     }
 }
 

@@ -10,10 +10,11 @@ use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{ADMIN, ADMIN_PASSWORD, Engine, Layout, merged};
+use super::{ADMIN, ADMIN_PASSWORD, Engine, Layout, has_no_commands, merged};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::programs;
+use crate::resp::Connection;
 use crate::settings::Settings;
 
 /// Executed once. The application's account has what an application is given: no privilege that
@@ -140,7 +141,7 @@ impl Engine for MariaDb {
         "KILL"
     }
 
-    fn client(&self, layout: &Layout, text: &str) -> Result<Command> {
+    fn execute(&self, layout: &Layout, text: &str) -> Result<String> {
         let mut command = Command::new(programs::find("mariadb")?);
         command
             .arg("--no-defaults")
@@ -150,6 +151,10 @@ impl Engine for MariaDb {
             .arg("--default-character-set=utf8mb4")
             .arg(format!("--execute={text}"))
             .env("MYSQL_PWD", ADMIN_PASSWORD);
-        Ok(command)
+        programs::run(&mut command, Path::new("/dev/null"))
+    }
+
+    fn connect(&self, _: &Layout, _: Duration) -> Result<Connection> {
+        has_no_commands()
     }
 }

@@ -7,7 +7,7 @@ mod redis;
 use std::ffi::OsString;
 use std::fmt;
 use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
@@ -16,7 +16,8 @@ pub(crate) use postgres::Postgres;
 pub(crate) use redis::Redis;
 
 use crate::account::Account;
-use crate::error::Result;
+use crate::error::{Error, Result};
+use crate::resp::Connection;
 use crate::settings::Settings;
 use crate::tls::TlsFiles;
 
@@ -28,6 +29,10 @@ pub(crate) const PASSWORD: &str = "k33p/it@home:100%";
 /// The account of the administrator.
 pub(crate) const ADMIN: &str = "admin";
 pub(crate) const ADMIN_PASSWORD: &str = "the-keeper";
+
+/// The account that guarded sentinels ask for: not that of the servers.
+pub(crate) const SENTINEL_USER: &str = "watcher";
+pub(crate) const SENTINEL_PASSWORD: &str = "w4tch/er@home:50%";
 
 /// Where a server lives.
 #[derive(Debug)]
@@ -78,8 +83,11 @@ pub(crate) trait Engine: fmt::Debug + Send + Sync {
     /// The name of the signal that ends it at once, leaving nothing behind outside its folder.
     fn end_signal(&self) -> &'static str;
 
-    /// Its client program, about to execute this text as the administrator.
-    fn client(&self, layout: &Layout, text: &str) -> Result<Command>;
+    /// What the server prints when the administrator executes this text.
+    fn execute(&self, layout: &Layout, text: &str) -> Result<String>;
+
+    /// The administrator's connection, whose answers come within the bound.
+    fn connect(&self, layout: &Layout, bound: Duration) -> Result<Connection>;
 }
 
 /// `NAME=VALUE` for a setting of ours, unless the test sets it otherwise; then the test's settings.
@@ -90,4 +98,9 @@ fn merged(ours: &[(&str, String)], settings: &Settings) -> Vec<(String, String)>
         .map(|(name, value)| ((*name).to_owned(), value.clone()))
         .chain(settings.options.iter().cloned())
         .collect()
+}
+
+/// What a server says that has SQL instead.
+fn has_no_commands() -> Result<Connection> {
+    Err(Error::failed("the server takes SQL, no commands"))
 }

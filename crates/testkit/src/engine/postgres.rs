@@ -4,13 +4,15 @@ use std::ffi::OsString;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use nix::sys::signal::Signal;
 
-use super::{ADMIN, ADMIN_PASSWORD, Engine, Layout, merged};
+use super::{ADMIN, ADMIN_PASSWORD, Engine, Layout, has_no_commands, merged};
 use crate::account::Account;
 use crate::error::{Error, Result};
 use crate::programs;
+use crate::resp::Connection;
 use crate::settings::Settings;
 
 /// Executed once, by the server in single-user mode: one statement a line.
@@ -126,7 +128,7 @@ impl Engine for Postgres {
         "QUIT"
     }
 
-    fn client(&self, layout: &Layout, text: &str) -> Result<Command> {
+    fn execute(&self, layout: &Layout, text: &str) -> Result<String> {
         let mut command = Command::new(programs::find("psql")?);
         command
             .args(["-X", "-q", "-A", "-t", "-v", "ON_ERROR_STOP=1"])
@@ -136,7 +138,11 @@ impl Engine for Postgres {
             .args(["-d", "tokenkeep", "-c", text])
             .env("PGPASSWORD", ADMIN_PASSWORD)
             .env("PGCONNECT_TIMEOUT", "30");
-        Ok(command)
+        programs::run(&mut command, Path::new("/dev/null"))
+    }
+
+    fn connect(&self, _: &Layout, _: Duration) -> Result<Connection> {
+        has_no_commands()
     }
 }
 

@@ -28,7 +28,7 @@ struct Kind {
     count: &'static str,
 }
 
-const KINDS: [Kind; 3] = [
+const KINDS: [Kind; 4] = [
     Kind {
         name: "postgres",
         start: Server::postgres,
@@ -49,6 +49,14 @@ const KINDS: [Kind; 3] = [
         name: "redis",
         start: Server::redis,
         shared: tokenkeep_testkit::shared::redis,
+        prepare: "DEL t",
+        write: "LPUSH t 1",
+        count: "LLEN t",
+    },
+    Kind {
+        name: "valkey",
+        start: Server::valkey,
+        shared: tokenkeep_testkit::shared::valkey,
         prepare: "DEL t",
         write: "LPUSH t 1",
         count: "LLEN t",

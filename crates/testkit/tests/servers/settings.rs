@@ -101,7 +101,7 @@ fn application(kind: Kind) -> Result<Told> {
             "SHOW GRANTS FOR 'tokenkeep'@'%'",
             &["SUPER", "READ_ONLY ADMIN", "READ ONLY ADMIN", "ALL PRIV"],
         ),
-        _ => ("ACL DRYRUN tokenkeep CONFIG GET port", &["OK"]),
+        _ => ("ACL DRYRUN tokenkeep CONFIG SET maxclients 9", &["OK"]),
     };
     let told = server.sql(query)?;
     let mut refused = refused.iter();

@@ -1,0 +1,184 @@
+//! Sentinel sets: start, failover, and loss and return of a master.
+
+use std::time::Instant;
+
+use libtest_mimic::Trial;
+use tokenkeep_testkit::{Result, SentinelSet, Server, Settings, shared};
+
+use crate::{Told, ensure, trial};
+
+type Start = fn(&Settings) -> Result<SentinelSet>;
+
+type Test = fn(Start) -> Result<Told>;
+
+const TESTS: &[(&str, Test)] = &[
+    ("starts_with_all_in_order", starts),
+    ("guarded_sentinels_ask_for_their_account", guarded),
+    ("a_killed_master_is_replaced_and_comes_back", killed),
+    ("a_frozen_master_is_replaced_and_comes_back", frozen),
+    ("another_master_takes_over_when_told", failover),
+    ("a_sentinel_may_be_lost", sentinel_lost),
+    ("speaks_tls", tls),
+];
+
+pub(crate) fn trials() -> Vec<Trial> {
+    let kinds: [(_, Start); 2] = [
+        ("redis", SentinelSet::redis),
+        ("valkey", SentinelSet::valkey),
+    ];
+    let mut trials: Vec<_> = TESTS
+        .iter()
+        .flat_map(|(name, test)| {
+            kinds.map(|(kind, start)| {
+                trial(format!("sentinel::{kind}::{name}"), move || test(start))
+            })
+        })
+        .collect();
+    trials.push(trial("sentinel::one_is_shared".to_owned(), is_shared));
+    trials
+}
+
+fn starts(start: Start) -> Result<Told> {
+    let begun = Instant::now();
+    let set = start(&Settings::new())?;
+    eprintln!("a set of six took {:?}", begun.elapsed());
+    let master = set.master()?;
+    master.command(&["SET", "a", "1"])?;
+    let reached = master.command(&["WAIT", "2", "10000"])?;
+    let ports: Vec<_> = set.sentinels().iter().map(Server::port).collect();
+    let sentinels = format!(
+        "@127.0.0.1:{},127.0.0.1:{},127.0.0.1:{}/",
+        ports[0], ports[1], ports[2]
+    );
+    let end = format!("/{}?namespace=here", set.master_name());
+    let url = set.url("here");
+    Ok(ensure(
+        master.port() == set.nodes()[0].port(),
+        "the first is the master",
+    )
+    .and_then(|()| ensure(reached == "2", &reached))
+    .and_then(|()| ensure(url.starts_with("redis+sentinel://tokenkeep:k33p%2F"), &url))
+    .and_then(|()| ensure(url.contains(&sentinels) && url.ends_with(&end), &url)))
+}
+
+/// The client program is let in with the account alone.
+fn guarded(start: Start) -> Result<Told> {
+    let set = start(&Settings::new().with_guarded_sentinels())?;
+    let open = start(&Settings::new())?;
+    let (user, password) = set.sentinel_account();
+    let asks = |sentinel: &Server, user: &str, password: &str| {
+        let mut client = std::process::Command::new("redis-cli");
+        client.args([
+            "-p",
+            &sentinel.port().to_string(),
+            "-e",
+            "--no-auth-warning",
+        ]);
+        if !user.is_empty() {
+            client.args(["--user", user]).env("REDISCLI_AUTH", password);
+        }
+        client.args(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", set.master_name()]);
+        client.output().is_ok_and(|output| output.status.success())
+    };
+    let sentinel = &set.sentinels()[0];
+    let url = set.url("here");
+    set.failover()?;
+    Ok(
+        ensure(asks(sentinel, user, password), "refuses its account")
+            .and_then(|()| ensure(!asks(sentinel, "", ""), "lets anyone in"))
+            .and_then(|()| {
+                ensure(
+                    !asks(sentinel, sentinel.user(), sentinel.password()),
+                    "the servers'",
+                )
+            })
+            .and_then(|()| ensure(asks(&open.sentinels()[0], "", ""), "an open one refuses"))
+            .and_then(|()| {
+                ensure(
+                    url.contains("&sentinel_user=watcher&sentinel_password=w4tch%2F"),
+                    &url,
+                )
+            }),
+    )
+}
+
+fn killed(start: Start) -> Result<Told> {
+    let set = start(&Settings::new())?;
+    let master = set.master()?;
+    master.command(&["SET", "a", "1"])?;
+    master.command(&["WAIT", "2", "10000"])?;
+    let lost = set.kill_master()?;
+    set.wait_for_another(lost.port())?;
+    let heir = set.master()?;
+    let found = heir.command(&["GET", "a"])?;
+    heir.command(&["SET", "b", "2"])?;
+    lost.restart()?;
+    set.wait_ok()?;
+    let learnt = lost.command(&["GET", "b"])?;
+    Ok(ensure(heir.port() != lost.port() && found == "1", &found)
+        .and_then(|()| ensure(learnt == "2", "it comes back as a replica")))
+}
+
+fn frozen(start: Start) -> Result<Told> {
+    let set = start(&Settings::new())?;
+    let lost = set.master()?;
+    lost.freeze()?;
+    set.wait_for_another(lost.port())?;
+    let heir = set.master()?.port();
+    lost.thaw();
+    set.wait_ok()?;
+    let master = set.master()?.port();
+    Ok(ensure(
+        master == heir && heir != lost.port(),
+        "one other master",
+    ))
+}
+
+fn failover(start: Start) -> Result<Told> {
+    let set = start(&Settings::new())?;
+    let first = set.master()?.port();
+    set.failover()?;
+    let second = set.master()?.port();
+    set.failover()?;
+    let third = set.master()?.port();
+    Ok(ensure(
+        first != second && second != third,
+        &format!("{first} {second} {third}"),
+    ))
+}
+
+fn sentinel_lost(start: Start) -> Result<Told> {
+    let set = start(&Settings::new())?;
+    set.sentinels()[0].kill()?;
+    let lost = set.kill_master()?;
+    set.wait_for_another(lost.port())?;
+    set.sentinels()[0].restart()?;
+    lost.restart()?;
+    set.wait_ok()?;
+    let master = set.master()?.port();
+    Ok(ensure(
+        master != lost.port(),
+        "the sentinel that came back knows",
+    ))
+}
+
+fn tls(start: Start) -> Result<Told> {
+    let set = start(&Settings::new().with_tls())?;
+    let ca = set.nodes()[0].tls().map(|tls| tls.ca.clone());
+    let all = set.nodes().iter().chain(set.sentinels());
+    let one = all
+        .map(|server| server.tls().map(|tls| tls.ca.clone()))
+        .all(|other| other.is_some() && other == ca);
+    let before = set.master()?.port();
+    set.failover()?;
+    let after = set.master()?.port();
+    Ok(ensure(one, "one authority").and_then(|()| ensure(before != after, "another master")))
+}
+
+fn is_shared() -> Result<Told> {
+    let (one, other) = (shared::sentinel()?, shared::sentinel()?);
+    Ok(ensure(
+        one.sentinels().len() == 3 && one.nodes()[0].port() == other.nodes()[0].port(),
+        "two",
+    ))
+}
