@@ -46,6 +46,7 @@ const INDEX: &str = include_str!("scripts/part_index.lua");
 const UNLINK: &str = include_str!("scripts/part_unlink.lua");
 const STORE: &str = include_str!("scripts/part_store.lua");
 const REVOKE: &str = include_str!("scripts/part_revoke.lua");
+const FENCED: &str = include_str!("scripts/part_fence.lua");
 const FILTER: &str = include_str!("scripts/part_filter.lua");
 
 /// Makes the store's constants, or tells them.
@@ -59,7 +60,7 @@ pub(crate) static PLACES: LazyLock<Script> =
 /// Stores new tokens.
 pub(crate) static CREATE: LazyLock<Script> = LazyLock::new(|| {
     let own = include_str!("scripts/create.lua");
-    Script::new(STORES, &[BASE, RECORD, INDEX, UNLINK, STORE, own])
+    Script::new(STORES, &[BASE, RECORD, INDEX, UNLINK, STORE, FENCED, own])
 });
 
 /// Takes a token away that nobody was given.
@@ -83,7 +84,10 @@ pub(crate) static DELETE: LazyLock<Script> = LazyLock::new(|| {
 /// Revokes a token and stores its successor, where both lie in one shard.
 pub(crate) static ROTATE: LazyLock<Script> = LazyLock::new(|| {
     let own = include_str!("scripts/rotate.lua");
-    Script::new(STORES, &[BASE, RECORD, INDEX, UNLINK, STORE, REVOKE, own])
+    Script::new(
+        STORES,
+        &[BASE, RECORD, INDEX, UNLINK, STORE, REVOKE, FENCED, own],
+    )
 });
 
 /// Revokes what matches in one stretch of an index.

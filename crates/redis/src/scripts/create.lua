@@ -2,13 +2,6 @@
 -- ARGV[3]: 1 if a token has to wait for bulk revocations that are under way at one of its anchors.
 -- ARGV[4]...: of each token its id, what is stored, and the milliseconds it lives.
 -- Gives for each: 1 stored, 0 the id is taken, 2 it has to wait.
-local function is_fenced(value)
-  for _, index in ipairs(index_keys(anchors(value))) do
-    if call('EXISTS', P .. 'bulk:' .. sub(index, #P + 1)) == 1 then return true end
-  end
-  return false
-end
-
 -- What the server reclaimed has left entries; each sixteenth token sees to some of them.
 local function trim()
   for _, entry in ipairs(due(32)) do

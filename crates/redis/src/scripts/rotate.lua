@@ -2,12 +2,13 @@
 -- ARGV[5]: the old id. ARGV[6]: the new id. ARGV[7]: what is stored for it. ARGV[8]: the milliseconds it
 -- lives.
 -- Gives 0 no such token; 1 and its place; 2, when it was revoked before, and by which successor; 3 the new
--- id is taken.
+-- id is taken; 4 it has to wait for a bulk revocation.
 local old = call('GET', P .. 'token:' .. ARGV[5])
 if not old then return { 0 } end
 parts(old)
 if passed(old, 3) then return { 0 } end
 if byte(old, 2) ~= ACTIVE then return { 2, revocation(old) } end
+if is_fenced(ARGV[7]) then return { 4 } end
 if not store(ARGV[6], ARGV[7], ARGV[8]) then return { 3 } end
 revoke(ARGV[5], old, ARGV[6])
 return { 1, remember_place() }
