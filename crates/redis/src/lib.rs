@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 
 mod keys;
+mod network;
 mod options;
 mod record;
 mod script;

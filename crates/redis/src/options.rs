@@ -104,6 +104,15 @@ pub enum Address {
     Unix(PathBuf),
 }
 
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Tcp(host) => host.fmt(f),
+            Self::Unix(path) => path.display().fmt(f),
+        }
+    }
+}
+
 /// A host name or address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Host {

@@ -62,9 +62,7 @@ impl Connection {
         let mut redis = self.redis.clone();
         let reply = redis.send_packed_command(command).await;
         self.answers.fetch_add(1, Ordering::Relaxed);
-        reply
-            .map(replies::answer)
-            .map_err(|error| broken(&error))
+        reply.map(replies::answer).map_err(|error| broken(&error))
     }
 
     /// Sends commands together and gives their answers, but for the first `skipped` of them.
