@@ -51,7 +51,7 @@ impl Settings {
     }
 
     /// Sets one of the server's own settings, by the name that it has in the server's
-    /// configuration file. Goes before what this package sets.
+    /// configuration file. Goes before what this package sets. Sentinels take none of these.
     #[must_use]
     pub fn with_option(mut self, name: &str, value: &str) -> Self {
         self.options.push((name.to_owned(), value.to_owned()));

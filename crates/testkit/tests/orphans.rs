@@ -1,4 +1,4 @@
-//! A server ends with the process that started it, however that goes.
+//! Servers end with the process that started them, however that goes.
 
 use std::env;
 use std::io::{BufRead, BufReader};
@@ -9,9 +9,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
-use tokenkeep_testkit::{Error, Result, Server, Settings, require};
+use tokenkeep_testkit::{Cluster, Error, Result, SentinelSet, Server, Settings, require};
 
-/// Makes this program start a server and wait to be killed.
+/// Makes this program start servers and wait to be killed.
 const ROLE: &str = "TOKENKEEP_TESTKIT_VICTIM";
 
 /// How long a server may outlive its process.
@@ -28,7 +28,10 @@ fn main() -> ExitCode {
         ("killed_while_frozen", killed_while_frozen),
         ("ended", ended),
     ];
-    let trials = ["postgres", "mariadb", "redis", "valkey"]
+    let kinds = [
+        "postgres", "mariadb", "redis", "valkey", "sentinel", "cluster",
+    ];
+    let trials = kinds
         .into_iter()
         .flat_map(|kind| tests.map(|(name, test)| trial(kind, name, test)))
         .collect();
@@ -44,35 +47,55 @@ fn trial(kind: &'static str, name: &str, test: Test) -> Trial {
     })
 }
 
-fn start(kind: &str) -> Result<Server> {
-    let settings = Settings::new();
-    match kind {
-        "postgres" => Server::postgres(&settings),
-        "mariadb" => Server::mariadb(&settings),
-        "redis" => Server::redis(&settings),
-        _ => Server::valkey(&settings),
+/// What a victim has.
+enum Started {
+    One(Box<Server>),
+    Sentinel(SentinelSet),
+    Cluster(Cluster),
+}
+
+impl Started {
+    fn new(kind: &str) -> Result<Self> {
+        let settings = Settings::new();
+        let one = |server| Self::One(Box::new(server));
+        match kind {
+            "postgres" => Server::postgres(&settings).map(one),
+            "mariadb" => Server::mariadb(&settings).map(one),
+            "redis" => Server::redis(&settings).map(one),
+            "valkey" => Server::valkey(&settings).map(one),
+            "sentinel" => SentinelSet::redis(&settings).map(Self::Sentinel),
+            _ => Cluster::redis(3, 1, &settings).map(Self::Cluster),
+        }
+    }
+
+    fn servers(&self) -> Vec<&Server> {
+        match self {
+            Self::One(server) => vec![server],
+            Self::Sentinel(set) => set.nodes().iter().chain(set.sentinels()).collect(),
+            Self::Cluster(cluster) => cluster.nodes().iter().collect(),
+        }
     }
 }
 
-/// Starts a server, tells about it, and waits: what is read from here on is an order.
+/// Starts servers, tells about them, and waits: what is read from here on is an order.
 fn victim(kind: &str) -> ExitCode {
-    let server = match start(kind) {
-        Ok(server) => server,
+    let started = match Started::new(kind) {
+        Ok(started) => started,
         Err(error) => {
             let missing = matches!(error, Error::Missing(_));
             println!("{} {error}", if missing { "missing" } else { "failed" });
             return ExitCode::FAILURE;
         }
     };
-    println!(
-        "{} {} {}",
-        server.pid(),
-        server.port(),
-        server.folder().display()
-    );
+    let servers = started.servers();
+    for server in &servers {
+        let (pid, port, folder) = (server.pid(), server.port(), server.folder());
+        println!("{pid} {port} {}", folder.display());
+    }
+    println!("ready");
     for order in std::io::stdin().lines() {
         match order.as_deref() {
-            Ok("freeze") => match server.freeze() {
+            Ok("freeze") => match servers.iter().try_for_each(|server| server.freeze()) {
                 Ok(()) => println!("frozen"),
                 Err(error) => println!("{error}"),
             },
@@ -82,13 +105,38 @@ fn victim(kind: &str) -> ExitCode {
     ExitCode::SUCCESS
 }
 
-/// A process like this one, with a server.
+/// A process like this one, with servers.
 struct Victim {
     process: Child,
     answers: Box<dyn BufRead + Send>,
-    server: u32,
+    servers: Vec<Traces>,
+}
+
+/// What there is of a server.
+struct Traces {
+    process: PathBuf,
     port: u16,
     folder: PathBuf,
+}
+
+impl Traces {
+    fn parse(line: &str) -> Option<Self> {
+        let parts: Vec<_> = line.splitn(3, ' ').collect();
+        let [pid, port, folder] = parts[..] else {
+            return None;
+        };
+        let pid: u32 = pid.parse().ok()?;
+        Some(Self {
+            process: format!("/proc/{pid}").into(),
+            port: port.parse().ok()?,
+            folder: folder.into(),
+        })
+    }
+
+    fn are_gone(&self) -> bool {
+        let listening = TcpStream::connect(("127.0.0.1", self.port)).is_ok();
+        !self.process.exists() && !self.folder.exists() && !listening
+    }
 }
 
 impl Victim {
@@ -102,45 +150,43 @@ impl Victim {
             .map_err(|error| failed(&error))?;
         let output = process.stdout.take().ok_or_else(|| failed(&"no output"))?;
         let mut answers: Box<dyn BufRead + Send> = Box::new(BufReader::new(output));
-        let mut told = String::new();
-        answers
-            .read_line(&mut told)
-            .map_err(|error| failed(&error))?;
-        let parts: Vec<_> = told.trim().splitn(3, ' ').collect();
-        if let [server, port, folder] = parts[..]
-            && let (Ok(server), Ok(port)) = (server.parse(), port.parse())
-        {
-            let folder = folder.into();
-            return Ok(Self {
-                process,
-                answers,
-                server,
-                port,
-                folder,
+        let mut servers = Vec::new();
+        loop {
+            let mut told = String::new();
+            answers
+                .read_line(&mut told)
+                .map_err(|error| failed(&error))?;
+            let told = told.trim();
+            if told == "ready" {
+                return Ok(Self {
+                    process,
+                    answers,
+                    servers,
+                });
+            }
+            if let Some(traces) = Traces::parse(told) {
+                servers.push(traces);
+                continue;
+            }
+            let ended = process.wait().map_err(|error| failed(&error))?;
+            return Err(match told.strip_prefix("missing ") {
+                Some(reason) => Error::Missing(reason.to_owned()),
+                None => Error::Failed(format!("{ended}: {told}")),
             });
-        }
-        let ended = process.wait().map_err(|error| failed(&error))?;
-        match told.trim().strip_prefix("missing ") {
-            Some(reason) => Err(Error::Missing(reason.to_owned())),
-            None => Err(Error::Failed(format!("{ended}: {told}"))),
         }
     }
 
     /// All is there before, so that nothing passes for having never been.
     fn is_up(&self) -> bool {
-        self.folder.is_dir() && PathBuf::from(format!("/proc/{}", self.server)).exists()
+        let is_there = |traces: &Traces| traces.folder.is_dir() && traces.process.exists();
+        !self.servers.is_empty() && self.servers.iter().all(is_there)
     }
 
     fn leaves_nothing(&self) -> std::result::Result<(), Failed> {
         let begun = Instant::now();
-        let gone = || {
-            let process = PathBuf::from(format!("/proc/{}", self.server));
-            let listening = TcpStream::connect(("127.0.0.1", self.port)).is_ok();
-            !process.exists() && !self.folder.exists() && !listening
-        };
-        while !gone() {
+        while !self.servers.iter().all(Traces::are_gone) {
             if begun.elapsed() > BOUND {
-                return Err("the server outlives its process".into());
+                return Err("a server outlives its process".into());
             }
             thread::sleep(Duration::from_millis(10));
         }
@@ -179,7 +225,7 @@ fn ended(mut victim: Victim) -> std::result::Result<(), Failed> {
     let up = victim.is_up();
     drop(victim.process.stdin.take());
     let status = victim.process.wait()?;
-    let left = victim.folder.exists();
+    let left = victim.servers.iter().any(|server| server.folder.exists());
     victim.leaves_nothing()?;
     if up && status.success() && !left {
         Ok(())

@@ -52,6 +52,16 @@ impl Cluster {
         format!("redis+cluster://{account}@{seeds}?namespace={namespace}")
     }
 
+    /// The masters that have slots, as the first node that answers sees them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Failed`] if no node answers.
+    pub fn masters(&self) -> Result<Vec<&Server>> {
+        let owners = self.any_view()?.into_owners();
+        Ok(owners.iter().filter_map(|(id, _)| self.node(id)).collect())
+    }
+
     /// The master of a slot, as the first node that answers sees it.
     ///
     /// # Errors

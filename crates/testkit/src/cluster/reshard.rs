@@ -115,15 +115,10 @@ impl Cluster {
         to.command(&command)?;
         from.command(&command)?;
         let ends = [from.port(), to.port()];
-        let masters = self.any_view()?.into_owners();
-        for node in &self.nodes {
-            let is_master = masters
-                .iter()
-                .any(|(id, _)| self.id(node) == Ok(id.as_str()));
-            if is_master && node.is_awake() && !ends.contains(&node.port()) {
-                node.command(&command)?;
-            }
-        }
-        Ok(())
+        let others = self.masters()?;
+        others
+            .into_iter()
+            .filter(|node| node.is_awake() && !ends.contains(&node.port()))
+            .try_for_each(|node| node.command(&command).map(drop))
     }
 }

@@ -153,7 +153,7 @@ fn speaks_tls(kind: Kind) -> Result<Told> {
                 mariadb
             }
             _ => {
-                let mut redis = std::process::Command::new("redis-cli");
+                let mut redis = std::process::Command::new(format!("{}-cli", kind.name));
                 redis
                     .args(["-h", "localhost", "-p", &port, "--tls", "-e", "--cacert"])
                     .arg(ca)

@@ -43,33 +43,36 @@ fn slot_of(cluster: &Cluster, key: &str) -> Result<u16> {
 
 fn starts(start: Start) -> Result<Told> {
     let begun = Instant::now();
-    let cluster = start(3, 1, &Settings::new())?;
+    let cluster = start(3, 1, &Settings::new().patient())?;
     eprintln!("a cluster of six took {:?}", begun.elapsed());
     let first = cluster.master_of_slot(0)?;
     let last = cluster.master_of_slot(16_383)?;
     let replica = cluster.replica_of(first)?;
+    let masters = cluster.masters()?.len();
     let ports: Vec<_> = cluster.nodes().iter().map(Server::port).collect();
     let seeds = format!(
         "@127.0.0.1:{},127.0.0.1:{},127.0.0.1:{}?",
         ports[0], ports[1], ports[2]
     );
     let url = cluster.url("here");
-    Ok(ensure(ports.len() == 6, "six nodes")
-        .and_then(|()| ensure(first.port() == ports[0], "the first master"))
-        .and_then(|()| ensure(last.port() == ports[2], "the last master"))
-        .and_then(|()| ensure(replica.port() == ports[3], "the first replica"))
-        .and_then(|()| ensure(cluster.replica_of(replica).is_err(), "a replica's replica"))
-        .and_then(|()| ensure(url.starts_with("redis+cluster://tokenkeep:k33p%2F"), &url))
-        .and_then(|()| {
-            ensure(
-                url.contains(&seeds) && url.ends_with("?namespace=here"),
-                &url,
-            )
-        }))
+    Ok(
+        ensure(ports.len() == 6 && masters == 3, "six nodes, three masters")
+            .and_then(|()| ensure(first.port() == ports[0], "the first master"))
+            .and_then(|()| ensure(last.port() == ports[2], "the last master"))
+            .and_then(|()| ensure(replica.port() == ports[3], "the first replica"))
+            .and_then(|()| ensure(cluster.replica_of(replica).is_err(), "a replica's replica"))
+            .and_then(|()| ensure(url.starts_with("redis+cluster://tokenkeep:k33p%2F"), &url))
+            .and_then(|()| {
+                ensure(
+                    url.contains(&seeds) && url.ends_with("?namespace=here"),
+                    &url,
+                )
+            }),
+    )
 }
 
 fn single(start: Start) -> Result<Told> {
-    let cluster = start(1, 0, &Settings::new().relaxed())?;
+    let cluster = start(1, 0, &Settings::new().patient().relaxed())?;
     let node = &cluster.nodes()[0];
     let master = cluster.master_of_slot(12_345)?;
     let set = node.command(&["SET", "a", "1"])?;
@@ -112,7 +115,7 @@ fn frozen(start: Start) -> Result<Told> {
 }
 
 fn failover(start: Start) -> Result<Told> {
-    let cluster = start(3, 1, &Settings::new())?;
+    let cluster = start(3, 1, &Settings::new().patient())?;
     let before = cluster.master_of_slot(0)?;
     let replica = cluster.replica_of(before)?;
     let refused = cluster.failover(before).is_err();
@@ -127,7 +130,7 @@ fn failover(start: Start) -> Result<Told> {
 }
 
 fn moves(start: Start) -> Result<Told> {
-    let cluster = start(2, 0, &Settings::new().relaxed())?;
+    let cluster = start(2, 0, &Settings::new().patient().relaxed())?;
     let slot = slot_of(&cluster, "{a}")?;
     let from = cluster.master_of_slot(slot)?;
     let Some(to) = cluster
@@ -155,7 +158,7 @@ fn moves(start: Start) -> Result<Told> {
 
 /// While the slot is open, its master has the keys that have not moved, and sends on for others.
 fn watched(start: Start) -> Result<Told> {
-    let cluster = start(2, 0, &Settings::new().relaxed())?;
+    let cluster = start(2, 0, &Settings::new().patient().relaxed())?;
     let slot = slot_of(&cluster, "{a}")?;
     let from = cluster.master_of_slot(slot)?;
     let Some(to) = cluster
@@ -193,7 +196,7 @@ fn watched(start: Start) -> Result<Told> {
 }
 
 fn tls(start: Start) -> Result<Told> {
-    let cluster = start(2, 1, &Settings::new().with_tls())?;
+    let cluster = start(2, 1, &Settings::new().patient().with_tls())?;
     let authorities: Vec<_> = cluster
         .nodes()
         .iter()

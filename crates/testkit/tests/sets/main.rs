@@ -8,13 +8,19 @@ use std::process::ExitCode;
 use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokenkeep_testkit::{Result, require};
 
+/// How many tests run at a time unless the arguments say it: each has some six servers.
+const THREADS: usize = 4;
+
 /// What a test answers.
 type Told = std::result::Result<(), Failed>;
 
 fn main() -> ExitCode {
     let mut trials = cluster::trials();
     trials.extend(sentinel::trials());
-    libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
+    let mut arguments = Arguments::from_args();
+    // They wait for servers more than they compute.
+    arguments.test_threads.get_or_insert(THREADS);
+    libtest_mimic::run(&arguments, trials).exit_code()
 }
 
 /// A test fails by its answer, or is ignored where the servers' programs are missing.

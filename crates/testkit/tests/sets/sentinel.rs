@@ -1,6 +1,9 @@
 //! Sentinel sets: start, failover, and loss and return of a master.
 
-use std::time::Instant;
+use std::fs;
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpStream;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use tokenkeep_testkit::{Result, SentinelSet, Server, Settings, shared};
@@ -40,7 +43,7 @@ pub(crate) fn trials() -> Vec<Trial> {
 
 fn starts(start: Start) -> Result<Told> {
     let begun = Instant::now();
-    let set = start(&Settings::new())?;
+    let set = start(&Settings::new().patient())?;
     eprintln!("a set of six took {:?}", begun.elapsed());
     let master = set.master()?;
     master.command(&["SET", "a", "1"])?;
@@ -61,45 +64,55 @@ fn starts(start: Start) -> Result<Told> {
     .and_then(|()| ensure(url.contains(&sentinels) && url.ends_with(&end), &url)))
 }
 
-/// The client program is let in with the account alone.
 fn guarded(start: Start) -> Result<Told> {
-    let set = start(&Settings::new().with_guarded_sentinels())?;
-    let open = start(&Settings::new())?;
+    let settings = Settings::new().patient();
+    let set = start(&settings.clone().with_guarded_sentinels())?;
+    let open = start(&settings)?;
     let (user, password) = set.sentinel_account();
-    let asks = |sentinel: &Server, user: &str, password: &str| {
-        let mut client = std::process::Command::new("redis-cli");
-        client.args([
-            "-p",
-            &sentinel.port().to_string(),
-            "-e",
-            "--no-auth-warning",
-        ]);
-        if !user.is_empty() {
-            client.args(["--user", user]).env("REDISCLI_AUTH", password);
-        }
-        client.args(["SENTINEL", "GET-MASTER-ADDR-BY-NAME", set.master_name()]);
-        client.output().is_ok_and(|output| output.status.success())
-    };
     let sentinel = &set.sentinels()[0];
     let url = set.url("here");
+    let file = sentinel.folder().join("sentinel-password");
+    let written = fs::read_to_string(file).unwrap_or_default();
     set.failover()?;
     Ok(
-        ensure(asks(sentinel, user, password), "refuses its account")
-            .and_then(|()| ensure(!asks(sentinel, "", ""), "lets anyone in"))
+        ensure(tells(sentinel, user, password), "refuses its account")
+            .and_then(|()| ensure(!tells(sentinel, "", ""), "lets anyone in"))
             .and_then(|()| {
+                let (user, password) = (sentinel.user(), sentinel.password());
                 ensure(
-                    !asks(sentinel, sentinel.user(), sentinel.password()),
-                    "the servers'",
+                    !tells(sentinel, user, password),
+                    "takes the servers' account",
                 )
             })
-            .and_then(|()| ensure(asks(&open.sentinels()[0], "", ""), "an open one refuses"))
+            .and_then(|()| ensure(tells(&open.sentinels()[0], "", ""), "an open one refuses"))
+            .and_then(|()| ensure(written == password, "the password's file"))
             .and_then(|()| {
-                ensure(
-                    url.contains("&sentinel_user=watcher&sentinel_password=w4tch%2F"),
-                    &url,
-                )
+                let end = "?namespace=here&sentinel_user=watcher&sentinel_password_file=%2F";
+                ensure(url.contains(end), &url)
             }),
     )
+}
+
+/// Whether a sentinel tells who the master is, to who comes with this account or with none.
+fn tells(sentinel: &Server, user: &str, password: &str) -> bool {
+    let Ok(stream) = TcpStream::connect((sentinel.host(), sentinel.port())) else {
+        return false;
+    };
+    let mut orders = vec!["SENTINEL GET-MASTER-ADDR-BY-NAME token-store\r\n".to_owned()];
+    if !user.is_empty() {
+        orders.insert(0, format!("AUTH {user} {password}\r\n"));
+    }
+    let bound = stream.set_read_timeout(Some(Duration::from_secs(30)));
+    let mut stream = BufReader::new(stream);
+    let mut accepts = |order: String| {
+        let mut answer = String::new();
+        stream
+            .get_mut()
+            .write_all(order.as_bytes())
+            .and_then(|()| stream.read_line(&mut answer))
+            .is_ok_and(|_| answer.starts_with(['+', '*']))
+    };
+    bound.is_ok() && orders.into_iter().all(&mut accepts)
 }
 
 fn killed(start: Start) -> Result<Told> {
@@ -135,7 +148,7 @@ fn frozen(start: Start) -> Result<Told> {
 }
 
 fn failover(start: Start) -> Result<Told> {
-    let set = start(&Settings::new())?;
+    let set = start(&Settings::new().patient())?;
     let first = set.master()?.port();
     set.failover()?;
     let second = set.master()?.port();
@@ -163,7 +176,7 @@ fn sentinel_lost(start: Start) -> Result<Told> {
 }
 
 fn tls(start: Start) -> Result<Told> {
-    let set = start(&Settings::new().with_tls())?;
+    let set = start(&Settings::new().patient().with_tls())?;
     let ca = set.nodes()[0].tls().map(|tls| tls.ca.clone());
     let all = set.nodes().iter().chain(set.sentinels());
     let one = all

@@ -23,17 +23,9 @@ const BOUND: Duration = Duration::from_secs(60);
 /// How long a server has to say that it is ready, before it is asked again.
 const READY_BOUND: Duration = Duration::from_secs(1);
 
-/// Makes a sentinel ask and tell others more often than every ten and every two seconds, in
-/// milliseconds. On that waits how soon it knows all, and how soon it makes a master that comes back
-/// a replica; no setting in its file does it, and it is lost with the process.
-const HURRY: [&str; 6] = [
-    "SENTINEL",
-    "DEBUG",
-    "INFO-PERIOD",
-    "500",
-    "PUBLISH-PERIOD",
-    "200",
-];
+/// Makes a sentinel ask the servers every second, not every ten: it learns as late of a replica. No
+/// setting in its file does it, and it is lost with the process.
+const ASK_OFTEN: [&str; 4] = ["SENTINEL", "DEBUG", "INFO-PERIOD", "1000"];
 
 /// One of the two, as a server that holds data or as a sentinel.
 #[derive(Debug)]
@@ -115,7 +107,7 @@ impl Engine for Redis {
         self.connect(layout, READY_BOUND)
             .and_then(|mut connection| {
                 if self.is_sentinel {
-                    connection.call(&HURRY)?;
+                    connection.call(&ASK_OFTEN)?;
                 }
                 connection.call(&["PING"])
             })

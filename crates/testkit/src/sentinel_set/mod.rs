@@ -1,18 +1,24 @@
 //! Redis servers that sentinels watch.
 
+mod start;
+
+use std::path::PathBuf;
 use std::time::Duration;
 
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 
-use crate::engine::{ADMIN, ADMIN_PASSWORD, Redis, SENTINEL_PASSWORD, SENTINEL_USER};
+use crate::engine::{SENTINEL_PASSWORD, SENTINEL_USER};
 use crate::error::{Error, Result};
 use crate::processes;
 use crate::replication::{self, ASK_BOUND, PAUSE, Role};
-use crate::server::{Prepared, Server, credentials};
-use crate::settings::Settings;
+use crate::server::{Server, credentials};
 
 /// What the sentinels call the master.
 const MASTER_NAME: &str = "token-store";
+
+/// How often sentinels publish what they know, in milliseconds; Redis has 2,000.
+const SHORT_PERIOD: &str = "200";
+const LONG_PERIOD: &str = "1000";
 
 /// A master, two replicas and three sentinels that put a replica in its place if it is lost.
 ///
@@ -28,58 +34,11 @@ const MASTER_NAME: &str = "token-store";
 pub struct SentinelSet {
     nodes: Vec<Server>,
     sentinels: Vec<Server>,
-    guarded: bool,
+    /// Of guarded sentinels.
+    password_file: Option<PathBuf>,
 }
 
 impl SentinelSet {
-    /// Starts the servers and the sentinels; returns when all know of each other.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Missing`] where Redis is not installed.
-    pub fn redis(settings: &Settings) -> Result<Self> {
-        const SENTINEL: Redis = Redis::REDIS.into_sentinel();
-        Self::start(&Redis::REDIS, &SENTINEL, settings)
-    }
-
-    /// As [`redis`](Self::redis), with Valkey.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Missing`] where Valkey is not installed.
-    pub fn valkey(settings: &Settings) -> Result<Self> {
-        const SENTINEL: Redis = Redis::VALKEY.into_sentinel();
-        Self::start(&Redis::VALKEY, &SENTINEL, settings)
-    }
-
-    fn start(
-        engine: &'static Redis,
-        sentinel: &'static Redis,
-        settings: &Settings,
-    ) -> Result<Self> {
-        let of_nodes = replication::settings(settings);
-        let master = Prepared::new(engine, &of_nodes, None)?;
-        let (port, tls) = (master.port(), master.tls().cloned());
-        let of_replicas = of_nodes.with_option("replicaof", &format!("127.0.0.1 {port}"));
-        let of_sentinels = sentinel_settings(settings, port);
-        let several = |count, engine, settings| -> Result<Vec<Server>> {
-            let prepared = (0..count).map(|_| Prepared::new(engine, settings, tls.as_ref()));
-            Prepared::start_all(prepared.collect::<Result<_>>()?)
-        };
-        // Each looks for those before it once, and then only now and again.
-        let mut nodes = vec![master.start()?];
-        nodes.append(&mut several(2, engine, &of_replicas)?);
-        wait_for_replicas(&nodes)?;
-        let sentinels = several(3, sentinel, &of_sentinels)?;
-        let set = Self {
-            nodes,
-            sentinels,
-            guarded: settings.guarded_sentinels,
-        };
-        set.wait_ok()?;
-        Ok(set)
-    }
-
     /// The servers, whatever their parts are: at the start the first is the master.
     #[must_use]
     pub fn nodes(&self) -> &[Server] {
@@ -105,7 +64,7 @@ impl SentinelSet {
     }
 
     /// The store URL of a namespace: `redis+sentinel://USER:PASSWORD@SENTINEL,SENTINEL,SENTINEL/NAME`
-    /// with `?namespace=NAMESPACE`, and with `&sentinel_user=USER&sentinel_password=PASSWORD` for
+    /// with `?namespace=NAMESPACE`, and with `&sentinel_user=USER&sentinel_password_file=FILE` for
     /// guarded sentinels.
     #[must_use]
     pub fn url(&self, namespace: &str) -> String {
@@ -113,11 +72,12 @@ impl SentinelSet {
         let (account, sentinels) = (credentials(), sentinels.join(","));
         let url =
             format!("redis+sentinel://{account}@{sentinels}/{MASTER_NAME}?namespace={namespace}");
-        if !self.guarded {
+        let Some(file) = &self.password_file else {
             return url;
-        }
-        let password = utf8_percent_encode(SENTINEL_PASSWORD, NON_ALPHANUMERIC);
-        format!("{url}&sentinel_user={SENTINEL_USER}&sentinel_password={password}")
+        };
+        let file = file.display().to_string();
+        let file = utf8_percent_encode(&file, NON_ALPHANUMERIC);
+        format!("{url}&sentinel_user={SENTINEL_USER}&sentinel_password_file={file}")
     }
 
     /// The master, as the first sentinel that answers sees it.
@@ -183,19 +143,48 @@ impl SentinelSet {
     ///
     /// [`Error::Failed`] if that does not come about within a minute.
     pub fn wait_ok(&self) -> Result<()> {
+        self.wait_for_agreement()?;
+        // Now they are right to make replicas of what they find, and need not wait long.
+        self.publish_every(SHORT_PERIOD);
         let ok = || self.is_ok().unwrap_or(false);
-        processes::until_every(PAUSE, "sentinels to agree and replicas to follow", ok)
+        let settled = processes::until_every(PAUSE, "replicas to follow the master", ok);
+        self.publish_every(LONG_PERIOD);
+        settled
+    }
+
+    /// Waits until the sentinels see the same.
+    fn wait_for_agreement(&self) -> Result<()> {
+        let agree = || self.agree().unwrap_or(false);
+        processes::until_every(PAUSE, "the sentinels to agree", agree)
+    }
+
+    fn agree(&self) -> Result<bool> {
+        let master = self.master()?.port();
+        let mut awake = self.sentinels.iter().filter(|sentinel| sentinel.is_awake());
+        awake.try_fold(true, |agree, sentinel| {
+            Ok(agree && sees_all(sentinel, master)?)
+        })
+    }
+
+    /// How often the sentinels tell each other of the master, and, four times as long, how soon they
+    /// make a replica of who takes itself for the master too: were that shorter than the second in
+    /// which one sees to a failover, another would undo it.
+    fn publish_every(&self, milliseconds: &str) {
+        for sentinel in self.sentinels.iter().filter(|sentinel| sentinel.is_awake()) {
+            // One that dies meanwhile needs it no more.
+            let _ = tell(
+                sentinel,
+                &["SENTINEL", "DEBUG", "PUBLISH-PERIOD", milliseconds],
+            );
+        }
     }
 
     fn is_ok(&self) -> Result<bool> {
-        let awake = |server: &&Server| server.is_awake();
-        let master = self.master()?.port();
-        for sentinel in self.sentinels.iter().filter(awake) {
-            if !sees_all(sentinel, master)? {
-                return Ok(false);
-            }
+        if !self.agree()? {
+            return Ok(false);
         }
-        let nodes: Vec<_> = self.nodes.iter().filter(awake).collect();
+        let master = self.master()?.port();
+        let nodes: Vec<_> = self.nodes.iter().filter(|node| node.is_awake()).collect();
         for node in &nodes {
             let in_place = match Role::of(node)? {
                 Role::Master { .. } => node.port() == master,
@@ -207,41 +196,6 @@ impl SentinelSet {
         }
         replication::is_complete(&nodes)
     }
-}
-
-/// Waits until all servers but one follow another.
-fn wait_for_replicas(nodes: &[Server]) -> Result<()> {
-    let nodes: Vec<_> = nodes.iter().collect();
-    processes::until_every(PAUSE, "replicas to follow", || {
-        replication::is_complete(&nodes).unwrap_or(false)
-    })
-}
-
-/// The settings of a sentinel of the server at this port.
-fn sentinel_settings(settings: &Settings, port: u16) -> Settings {
-    let (down_after, failover) = if settings.patient {
-        (15_000, 60_000)
-    } else {
-        (500, 2_000)
-    };
-    let mut of_sentinel = Settings {
-        options: Vec::new(),
-        ..settings.clone()
-    };
-    let name = MASTER_NAME;
-    for option in [
-        format!("monitor {name} 127.0.0.1 {port} 2"),
-        format!("auth-user {name} {ADMIN}"),
-        format!("auth-pass {name} {ADMIN_PASSWORD}"),
-        format!("down-after-milliseconds {name} {down_after}"),
-        format!("failover-timeout {name} {failover}"),
-        format!("parallel-syncs {name} 2"),
-        format!("sentinel-user {ADMIN}"),
-        format!("sentinel-pass {ADMIN_PASSWORD}"),
-    ] {
-        of_sentinel = of_sentinel.with_option("sentinel", &option);
-    }
-    of_sentinel
 }
 
 fn tell(sentinel: &Server, command: &[&str]) -> Result<String> {
