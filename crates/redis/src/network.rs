@@ -1,13 +1,26 @@
 //! The way to the servers: which one a command goes to, and what becomes of it there.
 
+mod acknowledgement;
+mod cluster;
 mod connection;
 mod dial;
+mod durability;
+mod facts;
+mod flight;
+mod inspect;
 mod job;
+mod lanes;
 mod link;
 mod node;
+mod open;
+mod owners;
 mod replies;
+mod sentinel;
+mod slots;
 mod standalone;
+mod terms;
 mod tls;
+mod topology;
 mod unverified;
 
 use std::sync::Arc;
@@ -16,14 +29,13 @@ use std::time::Instant;
 use futures::FutureExt;
 use redis::{Cmd, Value};
 use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome, read, write};
-use tokenkeep_core::{Error, ErrorKind, Result};
+use tokenkeep_core::Result;
 
-use self::dial::Dialer;
+pub(crate) use self::inspect::Inspection;
 use self::job::Job;
 use self::node::Node;
-use self::replies::Answer;
-use self::standalone::Standalone;
-use crate::options::{RedisOptions, Servers};
+use self::topology::Topology;
+use crate::options::RedisOptions;
 use crate::script::Script;
 
 /// A hash slot of a Cluster; elsewhere it is ignored.
@@ -33,43 +45,25 @@ pub(crate) struct Slot(pub(crate) u16);
 /// The servers of one store.
 #[derive(Debug)]
 pub(crate) struct Network {
+    options: RedisOptions,
     servers: Topology,
 }
 
-#[derive(Debug)]
-enum Topology {
-    Standalone(Standalone),
-}
-
 impl Network {
-    /// Connects.
+    /// Connects, and asks the servers whether they offer what the options ask for.
     ///
     /// # Errors
     ///
-    /// `Config` where the options, the account or the server's settings cannot work; `Unavailable` where
+    /// `Config` where the options, the account or the servers' settings cannot work; `Unavailable` where
     /// no server can be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Reads only.
     pub(crate) async fn open(options: &RedisOptions) -> Result<Self> {
-        let dialer = Arc::new(Dialer::new(
-            options.user.as_deref(),
-            options.password.as_ref(),
-            options.database,
-            &options.tls,
-            options.timeout,
-        ));
-        let Servers::Standalone(address) = &options.servers else {
-            let problem = "only one server so far";
-            return Err(Error::new(ErrorKind::Config, problem));
-        };
-        let node = Node::new(&dialer, address.clone(), options.connections);
-        let servers = Topology::Standalone(Standalone::new(node));
-        let network = Self { servers };
-        let call = Call::within(options.timeout);
-        let command = redis::cmd("PING");
-        network
-            .command(&call, Effect::Reads, Slot(0), &command)
+        open::open(options)
             .await
-            .map_err(|failure| failure.into_error(Effect::Reads))?;
-        Ok(network)
+            .map_err(|failure| failure.into_error(Effect::Reads))
     }
 
     /// Executes a command on one key, to its end or the call's.
@@ -78,10 +72,12 @@ impl Network {
     ///
     /// - Further attempts are made while none can have been applied, with pauses; and one more where a
     ///   read's answer was lost.
+    /// - A write ends when it is acknowledged as the options ask.
     ///
     /// # Errors
     ///
-    /// [`Cause::Lost`] where it may have been applied, `Refused` where it surely was not.
+    /// [`Cause::Lost`] where it may have been applied, `Refused` or [`Cause::Again`] where it surely was
+    /// not.
     ///
     /// # Cancel safety
     ///
@@ -93,11 +89,12 @@ impl Network {
         slot: Slot,
         command: &Cmd,
     ) -> Outcome<Value> {
+        let script = None;
         let job = Job {
             effect,
             slot,
             command,
-            script: None,
+            script,
         };
         self.execute(call, job).await
     }
@@ -106,7 +103,7 @@ impl Network {
     ///
     /// # Behavior
     ///
-    /// - Further attempts are made as for [`command`](Self::command).
+    /// - Further attempts are made, and writes acknowledged, as for [`command`](Self::command).
     /// - No script runs in a slot that is on its way to another server: it waits.
     ///
     /// # Errors
@@ -135,7 +132,22 @@ impl Network {
         self.execute(call, job).await
     }
 
+    /// Every master, each once.
+    ///
+    /// # Errors
+    ///
+    /// Those of servers that cannot be reached.
+    ///
+    /// # Cancel safety
+    ///
+    /// Reads only.
+    pub(crate) async fn masters(&self, call: &Call) -> Outcome<Vec<Master>> {
+        let masters = call.bound(self.servers.masters()).await?;
+        Ok(masters.into_iter().map(Master).collect())
+    }
+
     async fn execute(&self, call: &Call, job: Job<'_>) -> Outcome<Value> {
+        // What is bounded by the caller's call too must not pass for never sent.
         call.sent();
         // The first attempt, nearly always the only one, needs no memory of its own.
         let first = Call::until(call.deadline());
@@ -157,21 +169,16 @@ impl Network {
     }
 
     async fn attempt(&self, call: &Call, job: Job<'_>) -> Outcome<Value> {
-        let answer = match (self.send(call, job).await?, job.script) {
+        let answer = match (self.servers.send(call, job).await?, job.script) {
             (Err(error), Some(script)) if replies::is_unknown_script(&error) => {
                 let command = job::in_full(script, job.command);
                 let command = &command;
-                self.send(call, Job { command, ..job }).await?
+                call.not_sent();
+                self.servers.send(call, Job { command, ..job }).await?
             }
             (answer, _) => answer,
         };
         answer.map_err(|error| replies::failure(&error))
-    }
-
-    async fn send(&self, call: &Call, job: Job<'_>) -> Outcome<Answer> {
-        match &self.servers {
-            Topology::Standalone(server) => server.send(call, job).await,
-        }
     }
 }
 
@@ -180,5 +187,32 @@ fn is_worth_another(failure: &Failure, effect: Effect, call: &Call) -> bool {
         Cause::Again => true,
         Cause::Lost => effect == Effect::Reads && Instant::now() < call.deadline(),
         Cause::Refused(_) => false,
+    }
+}
+
+/// One master, to be asked by itself.
+#[derive(Debug)]
+pub(crate) struct Master(Arc<Node>);
+
+impl Master {
+    /// Executes a command on this server and on no other.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Network::command`].
+    ///
+    /// # Cancel safety
+    ///
+    /// The command is executed or not.
+    pub(crate) async fn command(
+        &self,
+        call: &Call,
+        effect: Effect,
+        command: &Cmd,
+    ) -> Outcome<Value> {
+        let inner = Call::until(call.deadline());
+        call.sent();
+        let answer = inner.bound(self.0.send(&inner, effect, command)).await?;
+        answer.map_err(|error| replies::failure(&error))
     }
 }

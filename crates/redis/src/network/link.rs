@@ -3,14 +3,12 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use futures::FutureExt;
-use futures::future::{BoxFuture, Shared};
 use redis::{Cmd, Pipeline};
-use tokenkeep_backend::{Call, Failure, Outcome};
-use tokenkeep_core::ErrorKind;
+use tokenkeep_backend::{Call, Outcome};
 
 use super::connection::Connection;
 use super::dial::Dialer;
+use super::flight::Flight;
 use super::replies::Answer;
 use crate::options::Address;
 
@@ -25,23 +23,23 @@ pub(super) struct Link {
     dialer: Arc<Dialer>,
     address: Address,
     state: Arc<Mutex<State>>,
+    dialing: Flight<Arc<Connection>>,
 }
 
 #[derive(Debug)]
 enum State {
-    Down,
-    Dialing(Dialing),
+    New,
     Up(Arc<Connection>),
+    Down,
 }
-
-type Dialing = Shared<BoxFuture<'static, Outcome<Arc<Connection>>>>;
 
 impl Link {
     pub(super) fn new(dialer: Arc<Dialer>, address: Address) -> Self {
         Self {
             dialer,
             address,
-            state: Arc::new(Mutex::new(State::Down)),
+            state: Arc::new(Mutex::new(State::New)),
+            dialing: Flight::new(),
         }
     }
 
@@ -66,48 +64,44 @@ impl Link {
         wait.end(reply)
     }
 
+    /// Whether there was a connection, and is none now.
+    pub(super) fn has_lost_connection(&self) -> bool {
+        match &*lock(&self.state) {
+            State::New => false,
+            State::Up(connection) => !connection.is_open(),
+            State::Down => true,
+        }
+    }
+
     /// Lets the next call dial anew.
     pub(super) fn forget(&self) {
-        let mut state = self.state();
-        if matches!(*state, State::Up(_)) {
-            *state = State::Down;
-        }
+        *lock(&self.state) = State::Down;
     }
 
     /// The connection there is, or else one that is dialed for all who ask meanwhile.
     async fn connection(&self) -> Outcome<Arc<Connection>> {
-        let dialing = {
-            let mut state = self.state();
-            match &*state {
-                State::Up(connection) if connection.is_open() => return Ok(Arc::clone(connection)),
-                State::Dialing(dialing) if dialing.peek().is_none() => dialing.clone(),
-                _ => {
-                    let dialing = self.dial();
-                    *state = State::Dialing(dialing.clone());
-                    dialing
-                }
-            }
-        };
-        dialing.await
+        match open_connection(&self.state) {
+            Some(connection) => Ok(connection),
+            None => self.dial().await,
+        }
     }
 
-    /// Dials in a task of its own, so that it goes on where the caller gives up.
-    fn dial(&self) -> Dialing {
+    async fn dial(&self) -> Outcome<Arc<Connection>> {
         let (dialer, address) = (Arc::clone(&self.dialer), self.address.clone());
         let state = Arc::clone(&self.state);
-        let task = tokio::spawn(async move {
+        let dialing = self.dialing.join(async move {
+            // Another may just have been made.
+            if let Some(connection) = open_connection(&state) {
+                return Ok(connection);
+            }
             let outcome = dialer.dial(&address).await.map(Arc::new);
-            let mut state = state.lock().unwrap_or_else(PoisonError::into_inner);
-            *state = match &outcome {
+            *lock(&state) = match &outcome {
                 Ok(connection) => State::Up(Arc::clone(connection)),
                 Err(_) => State::Down,
             };
             outcome
         });
-        let cut_short = || Failure::refused(ErrorKind::Unavailable, "the program is ending");
-        task.map(move |done| done.unwrap_or_else(|_| Err(cut_short())))
-            .boxed()
-            .shared()
+        dialing.await
     }
 
     fn wait<'a>(&'a self, call: &'a Call, connection: &'a Arc<Connection>) -> Wait<'a> {
@@ -123,15 +117,22 @@ impl Link {
 
     /// Takes no more calls over this connection.
     fn retire(&self, failed: &Arc<Connection>) {
-        let mut state = self.state();
+        let mut state = lock(&self.state);
         if matches!(&*state, State::Up(current) if Arc::ptr_eq(current, failed)) {
             *state = State::Down;
         }
     }
+}
 
-    fn state(&self) -> MutexGuard<'_, State> {
-        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+fn open_connection(state: &Mutex<State>) -> Option<Arc<Connection>> {
+    match &*lock(state) {
+        State::Up(connection) if connection.is_open() => Some(Arc::clone(connection)),
+        _ => None,
     }
+}
+
+fn lock(state: &Mutex<State>) -> MutexGuard<'_, State> {
+    state.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A call that waits for its answer.

@@ -2,30 +2,36 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
 
-use redis::Cmd;
-use tokenkeep_backend::{Call, Outcome};
+use redis::{Cmd, Pipeline, Value};
+use tokenkeep_backend::{Call, Effect, Failure, Outcome};
 
-use super::dial::Dialer;
+use super::lanes::Lanes;
 use super::link::Link;
-use super::replies::Answer;
+use super::replies::{self, Answer};
+use super::terms::Terms;
 use crate::options::Address;
 
 /// One server, and the ways to it that all calls share.
 #[derive(Debug)]
 pub(super) struct Node {
     address: Address,
+    terms: Arc<Terms>,
     links: Vec<Link>,
     turn: AtomicUsize,
+    lanes: Lanes,
 }
 
 impl Node {
-    pub(super) fn new(dialer: &Arc<Dialer>, address: Address, connections: u32) -> Self {
-        let links = (0..connections.max(1))
-            .map(|_| Link::new(Arc::clone(dialer), address.clone()))
+    pub(super) fn new(terms: &Arc<Terms>, address: Address) -> Self {
+        let links = (0..terms.connections)
+            .map(|_| Link::new(Arc::clone(&terms.dialer), address.clone()))
             .collect();
         Self {
+            lanes: Lanes::new(&terms.dialer, &address),
             address,
+            terms: Arc::clone(terms),
             links,
             turn: AtomicUsize::new(0),
         }
@@ -35,9 +41,40 @@ impl Node {
         &self.address
     }
 
-    /// Sends a command and gives its answer.
-    pub(super) async fn send(&self, call: &Call, command: &Cmd) -> Outcome<Answer> {
-        self.link().send(call, command).await
+    /// Sends a command and gives its answer; a write's once it is acknowledged.
+    pub(super) async fn send(&self, call: &Call, effect: Effect, command: &Cmd) -> Outcome<Answer> {
+        match (effect, self.terms.acknowledgement.get()) {
+            (Effect::Writes, Some(awaited)) => self.lanes.send(call, command, *awaited).await,
+            _ => self.link().send(call, command).await,
+        }
+    }
+
+    /// Sends a command that reads, and gives its answer if it comes in this time.
+    pub(super) async fn ask(&self, bound: Duration, command: &Cmd) -> Outcome<Value> {
+        let call = Call::within(bound);
+        let answer = call.bound(self.send(&call, Effect::Reads, command)).await;
+        answer
+            .and_then(|answer| answer.map_err(|error| replies::failure(&error)))
+            .map_err(|failure| failure.at(&self.address.to_string()))
+    }
+
+    /// Sends commands together and gives all answers.
+    pub(super) async fn send_all(&self, call: &Call, commands: &Pipeline) -> Outcome<Vec<Answer>> {
+        self.link().send_all(call, commands, 0).await
+    }
+
+    /// Sends a command that reads from a slot which this server is taking over.
+    pub(super) async fn send_asking(&self, call: &Call, command: &Cmd) -> Outcome<Answer> {
+        let mut commands = Pipeline::with_capacity(2);
+        commands.cmd("ASKING").add_command(command.clone());
+        let answers = self.link().send_all(call, &commands, 1).await?;
+        let nothing = || Failure::lost("the server answered nothing");
+        answers.into_iter().next().ok_or_else(nothing)
+    }
+
+    /// Whether a connection to it was lost and not replaced.
+    pub(super) fn has_lost_connection(&self) -> bool {
+        self.links.iter().any(Link::has_lost_connection)
     }
 
     /// Lets the next calls dial anew.
@@ -45,6 +82,7 @@ impl Node {
         for link in &self.links {
             link.forget();
         }
+        self.lanes.forget();
     }
 
     /// One of the ways, each in turn.

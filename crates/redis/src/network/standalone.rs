@@ -1,5 +1,7 @@
 //! One server.
 
+use std::sync::Arc;
+
 use tokenkeep_backend::{Call, Outcome};
 
 use super::job::Job;
@@ -9,16 +11,21 @@ use super::replies::{self, Answer};
 /// One server, whatever it is.
 #[derive(Debug)]
 pub(super) struct Standalone {
-    node: Node,
+    node: Arc<Node>,
 }
 
 impl Standalone {
-    pub(super) const fn new(node: Node) -> Self {
+    pub(super) fn new(node: Node) -> Self {
+        let node = Arc::new(node);
         Self { node }
     }
 
+    pub(super) const fn node(&self) -> &Arc<Node> {
+        &self.node
+    }
+
     pub(super) async fn send(&self, call: &Call, job: Job<'_>) -> Outcome<Answer> {
-        let answer = self.node.send(call, job.command).await?;
+        let answer = self.node.send(call, job.effect, job.command).await?;
         if let Err(error) = &answer
             && replies::is_no_master(error)
         {

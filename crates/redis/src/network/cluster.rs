@@ -1,0 +1,234 @@
+//! A Cluster: slots, their owners, and who is asked for them.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use redis::{Cmd, ServerError};
+use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome};
+use tokenkeep_core::ErrorKind;
+
+use super::Slot;
+use super::flight::Flight;
+use super::job::Job;
+use super::node::Node;
+use super::owners::Owners;
+use super::replies::{self, Answer};
+use super::slots;
+use super::terms::Terms;
+use crate::options::{Address, Host};
+
+/// How often one attempt is sent on before it waits a little.
+const MOST_REDIRECTIONS: usize = 5;
+
+/// A Cluster.
+///
+/// # Behavior
+///
+/// - Each slot's owner is known; a node that says otherwise is believed for this slot, and all owners are
+///   asked for again.
+/// - A node that cannot be reached holds up nobody but those who need it.
+#[derive(Debug)]
+pub(super) struct Cluster {
+    shared: Arc<Shared>,
+    asking: Flight<()>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    seeds: Vec<Host>,
+    owners: Mutex<Owners>,
+    /// How long a node may take to say who owns what.
+    patience: Duration,
+}
+
+impl Cluster {
+    pub(super) fn new(terms: &Arc<Terms>, seeds: &[Host], patience: Duration) -> Self {
+        let shared = Shared {
+            seeds: seeds.to_vec(),
+            owners: Mutex::new(Owners::new(terms)),
+            patience,
+        };
+        Self {
+            shared: Arc::new(shared),
+            asking: Flight::new(),
+        }
+    }
+
+    pub(super) async fn send(&self, call: &Call, job: Job<'_>) -> Outcome<Answer> {
+        let mut node = self.owner(job.slot).await?;
+        for _ in 0..MOST_REDIRECTIONS {
+            let error = match node.send(call, job.effect, job.command).await {
+                Ok(Ok(value)) => return Ok(Ok(value)),
+                Ok(Err(error)) => error,
+                Err(failure) => return Err(self.unreachable(failure).await),
+            };
+            call.not_sent();
+            node = match error.code() {
+                "MOVED" => match self.believe(job.slot, &error, &node) {
+                    Some(owner) => owner,
+                    None => return Err(self.again(&error).await),
+                },
+                "ASK" => return self.ask(call, job, &error, &node).await,
+                "CLUSTERDOWN" | "MASTERDOWN" | "READONLY" => return Err(self.again(&error).await),
+                _ => return Ok(Err(error)),
+            };
+        }
+        Err(Failure::again("the slot's owner is not settled"))
+    }
+
+    /// All owners of slots, each once.
+    pub(super) async fn masters(&self) -> Outcome<Vec<Arc<Node>>> {
+        self.refresh().await?;
+        Ok(self.shared.owners().masters())
+    }
+
+    /// The same as far as they are known.
+    pub(super) async fn known_masters(&self) -> Outcome<Vec<Arc<Node>>> {
+        let masters = self.shared.owners().masters();
+        match masters.is_empty() {
+            true => self.masters().await,
+            false => Ok(masters),
+        }
+    }
+
+    /// Whether every slot has an owner.
+    pub(super) fn owns_all(&self) -> bool {
+        self.shared.owners().owns_all()
+    }
+
+    /// Whether no owner of slots has a replica.
+    pub(super) fn has_no_replicas(&self) -> bool {
+        self.shared.owners().has_no_replicas()
+    }
+
+    /// Asks any node who owns what.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` where none answers; `Config` where each that does is no node of a Cluster.
+    pub(super) async fn refresh(&self) -> Outcome<()> {
+        let shared = Arc::clone(&self.shared);
+        self.asking
+            .join(async move { shared.refresh().await })
+            .await
+    }
+
+    /// Follows a slot that is on its way, for a key that is alone. A script is not sent on: its keys may
+    /// lie on both sides, and there a key that has not come yet would be taken for absent.
+    async fn ask(
+        &self,
+        call: &Call,
+        job: Job<'_>,
+        error: &ServerError,
+        asked: &Node,
+    ) -> Outcome<Answer> {
+        let target = self.named(error, asked);
+        match (job.effect, job.script, target) {
+            (Effect::Reads, None, Some(target)) => target.send_asking(call, job.command).await,
+            _ => Err(Failure::again("the slot is on its way to another node")),
+        }
+    }
+
+    async fn owner(&self, slot: Slot) -> Outcome<Arc<Node>> {
+        if let Some(owner) = self.shared.owners().of(slot) {
+            return Ok(owner);
+        }
+        self.refresh().await?;
+        let none = || Failure::again("no node owns the slot");
+        self.shared.owners().of(slot).ok_or_else(none)
+    }
+
+    /// Notes who owns a slot, and learns of the others beside.
+    fn believe(&self, slot: Slot, error: &ServerError, asked: &Node) -> Option<Arc<Node>> {
+        let owner = self.named(error, asked)?;
+        self.shared.owners().set(slot, &owner);
+        let shared = Arc::clone(&self.shared);
+        drop(self.asking.join(async move { shared.refresh().await }));
+        Some(owner)
+    }
+
+    fn named(&self, error: &ServerError, asked: &Node) -> Option<Arc<Node>> {
+        let host = slots::redirection(error.details()?, name_of(asked))?;
+        Some(self.shared.owners().node(&host))
+    }
+
+    /// The owners are asked for again before the next attempt.
+    async fn again(&self, error: &ServerError) -> Failure {
+        // Whether they were found shows in that attempt.
+        let _ = self.refresh().await;
+        Failure::again(replies::text(error))
+    }
+
+    /// A node that cannot be reached may have lost its slots to another.
+    async fn unreachable(&self, failure: Failure) -> Failure {
+        let shared = Arc::clone(&self.shared);
+        let asking = self.asking.join(async move { shared.refresh().await });
+        match failure.cause {
+            Cause::Refused(ErrorKind::Unavailable) => match asking.await {
+                Ok(()) => Failure::again(failure.message),
+                Err(_) => failure,
+            },
+            _ => failure,
+        }
+    }
+}
+
+impl Shared {
+    /// Asks the nodes that own slots, or else the seeds, and takes the first answer that makes sense.
+    async fn refresh(&self) -> Outcome<()> {
+        let known = self.owners().known();
+        if self.ask(&known).await.is_ok() {
+            return Ok(());
+        }
+        let seeds: Vec<_> = {
+            let mut owners = self.owners();
+            self.seeds.iter().map(|seed| owners.node(seed)).collect()
+        };
+        self.ask(&seeds).await
+    }
+
+    /// Asks all of them at once.
+    async fn ask(&self, nodes: &[Arc<Node>]) -> Outcome<()> {
+        let mut answers: FuturesUnordered<_> = nodes.iter().map(|node| self.ranges(node)).collect();
+        let problem = "no node of the Cluster answers";
+        let mut outcome = Err(Failure::refused(ErrorKind::Unavailable, problem));
+        while let Some(answer) = answers.next().await {
+            match answer {
+                Ok(ranges) => {
+                    self.owners().replace(&ranges);
+                    return Ok(());
+                }
+                Err(failure) => outcome = Err(failure),
+            }
+        }
+        outcome
+    }
+
+    async fn ranges(&self, node: &Node) -> Outcome<Vec<slots::Range>> {
+        let answer = node.ask(self.patience, &slots_command()).await?;
+        match slots::ranges(&answer, name_of(node)) {
+            Some(ranges) if !ranges.is_empty() => Ok(ranges),
+            _ => Err(Failure::again("the node knows of no slots")),
+        }
+    }
+
+    fn owners(&self) -> MutexGuard<'_, Owners> {
+        self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn slots_command() -> Cmd {
+    let mut command = redis::cmd("CLUSTER");
+    command.arg("SLOTS");
+    command
+}
+
+/// The name under which a node was asked; one without a name of its own has the same.
+fn name_of(node: &Node) -> &str {
+    match node.address() {
+        Address::Tcp(host) => &host.name,
+        Address::Unix(_) => "localhost",
+    }
+}

@@ -1,0 +1,84 @@
+//! What has to be waited for so that an acknowledged write is as durable as the options ask (R15).
+
+use tokenkeep_backend::{Failure, Outcome};
+use tokenkeep_core::{Durability, ErrorKind};
+
+use super::acknowledgement::Acknowledgement;
+use super::facts::Facts;
+use crate::options::{RedisOptions, Servers};
+
+/// Where a server's writes are when it answers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Writing {
+    /// On disk: it answers afterwards.
+    AtOnce,
+    /// On disk before long, and that can be waited for.
+    BeforeLong,
+}
+
+/// How many replicas have to hold a write.
+pub(super) fn replicas(options: &RedisOptions) -> u32 {
+    let is_sync = options.durability == Durability::Sync;
+    let default = match &options.servers {
+        Servers::Standalone(_) => 0,
+        Servers::Sentinel(_) | Servers::Cluster(_) => u32::from(is_sync),
+    };
+    options.replicas.unwrap_or(default)
+}
+
+/// What writes wait for on these servers beside their answer, which are all masters there are.
+///
+/// # Errors
+///
+/// `Config` where a server cannot offer what is asked for.
+pub(super) fn acknowledgement(
+    options: &RedisOptions,
+    masters: &[Facts],
+) -> Outcome<Option<Acknowledgement>> {
+    let replicas = replicas(options);
+    let in_memory = (replicas > 0).then_some(Acknowledgement::Replicas(replicas));
+    if options.durability != Durability::Sync {
+        return Ok(in_memory);
+    }
+    let slowest = masters.iter().try_fold(Writing::AtOnce, |slowest, facts| {
+        writing(facts).map(|writing| slowest.max(writing))
+    })?;
+    Ok(match slowest {
+        Writing::AtOnce => in_memory,
+        Writing::BeforeLong => Some(Acknowledgement::Disk { replicas }),
+    })
+}
+
+fn writing(facts: &Facts) -> Outcome<Writing> {
+    if !facts.has_settings() {
+        return unknown(facts);
+    }
+    match (facts.setting("appendonly"), facts.setting("appendfsync")) {
+        (Some("yes"), Some("always")) => Ok(Writing::AtOnce),
+        (Some("yes"), Some("everysec")) if facts.can_wait_for_disk() => Ok(Writing::BeforeLong),
+        (Some("yes"), fsync) => Err(insufficient(&format!(
+            "the server has appendfsync {}",
+            fsync.unwrap_or("unknown")
+        ))),
+        _ => Err(insufficient("the server has no append-only file")),
+    }
+}
+
+/// A server whose settings are not to be had.
+fn unknown(facts: &Facts) -> Outcome<Writing> {
+    if facts.info("aof_enabled") != Some("1") {
+        return Err(insufficient("the server has no append-only file"));
+    }
+    if facts.can_wait_for_disk() {
+        return Ok(Writing::BeforeLong);
+    }
+    let problem = "the account may not ask how the server writes to disk (CONFIG GET)";
+    Err(insufficient(problem))
+}
+
+/// Names both ways out.
+fn insufficient(problem: &str) -> Failure {
+    let ways = "durability=sync needs appendonly yes and appendfsync always, or everysec from Redis 7.2 \
+         and Valkey on; durability=relaxed does without";
+    Failure::refused(ErrorKind::Config, format!("{problem}: {ways}"))
+}

@@ -1,0 +1,137 @@
+//! What a server says of itself.
+
+use redis::{Pipeline, Value};
+use tokenkeep_backend::{Call, Failure, Outcome};
+
+use super::node::Node;
+use super::replies::{self, Answer};
+
+/// The settings that are asked for.
+const SETTINGS: [&str; 5] = [
+    "appendonly",
+    "appendfsync",
+    "save",
+    "maxmemory-policy",
+    "min-replicas-to-write",
+];
+
+/// What a server says of itself.
+#[derive(Clone, Debug)]
+pub(super) struct Facts {
+    info: Vec<(String, String)>,
+    /// `None` where the account may not ask.
+    settings: Option<Vec<(String, String)>>,
+    /// Its clock, in microseconds since 1970.
+    pub(super) time: Option<i64>,
+}
+
+impl Facts {
+    /// Asks a server, in one round trip.
+    pub(super) async fn of(node: &Node, call: &Call) -> Outcome<Self> {
+        let mut commands = Pipeline::with_capacity(3);
+        commands.cmd("INFO").cmd("TIME").cmd("CONFIG").arg("GET");
+        for name in SETTINGS {
+            commands.arg(name);
+        }
+        let answers = call.bound(node.send_all(call, &commands)).await;
+        answers
+            .and_then(read)
+            .map_err(|failure| failure.at(&node.address().to_string()))
+    }
+
+    /// A line of what it tells everyone.
+    pub(super) fn info(&self, name: &str) -> Option<&str> {
+        value(&self.info, name)
+    }
+
+    /// The same, as a number; none where it is none.
+    pub(super) fn number(&self, name: &str) -> u64 {
+        let number = self.info(name).and_then(|text| text.parse().ok());
+        number.unwrap_or(0)
+    }
+
+    /// Whether the account may ask for settings.
+    pub(super) const fn has_settings(&self) -> bool {
+        self.settings.is_some()
+    }
+
+    /// One of its settings, where the account may ask.
+    pub(super) fn setting(&self, name: &str) -> Option<&str> {
+        value(self.settings.as_ref()?, name)
+    }
+
+    pub(super) fn is_valkey(&self) -> bool {
+        self.info("valkey_version").is_some()
+    }
+
+    /// Name and version.
+    pub(super) fn version(&self) -> String {
+        match self.info("valkey_version") {
+            Some(version) => format!("Valkey {version}"),
+            None => format!("Redis {}", self.info("redis_version").unwrap_or("?")),
+        }
+    }
+
+    /// Whether it is this version of Redis or a later one. Any Valkey is later than 7.2.
+    pub(super) fn is_at_least(&self, major: u32, minor: u32) -> bool {
+        let version = self.info("redis_version").unwrap_or_default();
+        let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+        let found: (u32, u32) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
+        self.is_valkey() || found >= (major, minor)
+    }
+
+    /// Whether a write can be waited for until it is on disk.
+    pub(super) fn can_wait_for_disk(&self) -> bool {
+        self.is_at_least(7, 2)
+    }
+}
+
+fn read(answers: Vec<Answer>) -> Outcome<Facts> {
+    let mut answers = answers.into_iter();
+    let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
+    let info = next().map_err(|error| replies::failure(&error))?;
+    let info = text(&info).ok_or_else(|| Failure::again("INFO makes no sense"))?;
+    let info = info.lines().filter_map(|line| line.split_once(':'));
+    let info = info.map(|(name, value)| (name.to_owned(), value.trim_end().to_owned()));
+    Ok(Facts {
+        info: info.collect(),
+        time: next().ok().and_then(|answer| time(&answer)),
+        settings: next().ok().and_then(|answer| pairs(&answer)),
+    })
+}
+
+fn value<'a>(pairs: &'a [(String, String)], name: &str) -> Option<&'a str> {
+    let mut pairs = pairs.iter();
+    pairs.find_map(|(found, value)| (found == name).then_some(value.as_str()))
+}
+
+/// Seconds and microseconds.
+fn time(answer: &Value) -> Option<i64> {
+    let Value::Array(parts) = answer else {
+        return None;
+    };
+    let [seconds, micros] = parts.as_slice() else {
+        return None;
+    };
+    let number = |value| text(value)?.parse::<i64>().ok();
+    number(seconds)?
+        .checked_mul(1_000_000)?
+        .checked_add(number(micros)?)
+}
+
+/// Names and values in turn.
+fn pairs(answer: &Value) -> Option<Vec<(String, String)>> {
+    let Value::Array(parts) = answer else {
+        return None;
+    };
+    let pair = |pair: &[Value]| Some((text(&pair[0])?, text(&pair[1])?));
+    parts.chunks_exact(2).map(pair).collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
+        Value::SimpleString(text) => Some(text.clone()),
+        _ => None,
+    }
+}

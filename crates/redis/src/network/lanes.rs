@@ -1,0 +1,220 @@
+//! Writes that wait to be acknowledged, in groups: one wait covers all that came before it.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use redis::{Arg, Cmd, Pipeline};
+use tokenkeep_backend::{Call, Failure, Outcome};
+use tokenkeep_core::ErrorKind;
+use tokio::sync::oneshot;
+
+use super::acknowledgement::Acknowledgement;
+use super::dial::Dialer;
+use super::link::Link;
+use super::replies::Answer;
+use crate::options::Address;
+
+/// How many groups wait at the same time. A connection on which one waits does nothing else.
+const LANES: usize = 4;
+
+/// The most writes of a group.
+const MOST_WRITES: usize = 256;
+
+/// The size at which a group is full.
+const MOST_BYTES: usize = 1 << 20;
+
+/// How many writes wait for their group at the most.
+const MOST_WAITING: usize = 16_384;
+
+/// The connections of one server over which writes wait for their acknowledgement, so that reads never
+/// wait behind them.
+#[derive(Debug)]
+pub(super) struct Lanes(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
+    links: Vec<Link>,
+    queue: Mutex<Queue>,
+}
+
+#[derive(Debug)]
+struct Queue {
+    waiting: Vec<Write>,
+    idle: Vec<usize>,
+}
+
+#[derive(Debug)]
+struct Write {
+    command: Cmd,
+    deadline: Instant,
+    done: oneshot::Sender<Outcome<Answer>>,
+}
+
+impl Lanes {
+    pub(super) fn new(dialer: &Arc<Dialer>, address: &Address) -> Self {
+        let link = |_| Link::new(Arc::clone(dialer), address.clone());
+        let links: Vec<_> = (0..LANES).map(link).collect();
+        let queue = Queue {
+            waiting: Vec::new(),
+            idle: (0..links.len()).collect(),
+        };
+        Self(Arc::new(Shared {
+            links,
+            queue: Mutex::new(queue),
+        }))
+    }
+
+    /// Sends a write, and gives its answer once it is acknowledged.
+    pub(super) async fn send(
+        &self,
+        call: &Call,
+        command: &Cmd,
+        acknowledgement: Acknowledgement,
+    ) -> Outcome<Answer> {
+        let (done, outcome) = oneshot::channel();
+        let write = Write {
+            command: command.clone(),
+            deadline: call.deadline(),
+            done,
+        };
+        call.sent();
+        if let Some(number) = self.0.enqueue(write)? {
+            let shared = Arc::clone(&self.0);
+            let is_idle = false;
+            let lane = Lane {
+                shared,
+                number,
+                is_idle,
+            };
+            tokio::spawn(run(lane, acknowledgement));
+        }
+        let cut_short = |_| Err(Failure::lost("the program is ending"));
+        outcome.await.unwrap_or_else(cut_short)
+    }
+
+    /// Lets the next groups dial anew.
+    pub(super) fn forget(&self) {
+        for link in &self.0.links {
+            link.forget();
+        }
+    }
+}
+
+/// Sends one group after the other, until none waits.
+async fn run(mut lane: Lane, acknowledgement: Acknowledgement) {
+    while let Some(group) = lane.next_group() {
+        lane.execute(group, acknowledgement).await;
+    }
+}
+
+/// One of the connections, while it is used.
+struct Lane {
+    shared: Arc<Shared>,
+    number: usize,
+    is_idle: bool,
+}
+
+impl Lane {
+    /// What is to be sent now; where there is nothing, the lane is idle from then on.
+    fn next_group(&mut self) -> Option<Vec<Write>> {
+        let mut queue = self.shared.queue();
+        // Whoever gave up is not waited for, and what was not sent is not sent any more.
+        queue.waiting.retain(|write| !write.done.is_closed());
+        if queue.waiting.is_empty() {
+            queue.idle.push(self.number);
+            self.is_idle = true;
+            return None;
+        }
+        let mut bytes = 0;
+        let fitting = queue.waiting.iter().take(MOST_WRITES).take_while(|write| {
+            let has_room = bytes < MOST_BYTES;
+            bytes += size(&write.command);
+            has_room
+        });
+        let count = fitting.count();
+        Some(queue.waiting.drain(..count).collect())
+    }
+
+    async fn execute(&self, group: Vec<Write>, acknowledgement: Acknowledgement) {
+        let deadline = group.iter().map(|write| write.deadline).max();
+        let deadline = deadline.unwrap_or_else(Instant::now);
+        let (commands, waiting): (Vec<_>, Vec<_>) = group
+            .into_iter()
+            .map(|write| (write.command, write.done))
+            .unzip();
+        let outcomes = self.outcomes(commands, acknowledgement, deadline).await;
+        let outcomes = match outcomes {
+            Ok(outcomes) => outcomes,
+            Err(failure) => vec![Err(failure); waiting.len()],
+        };
+        for (done, outcome) in waiting.into_iter().zip(outcomes) {
+            // Nobody may be waiting any more.
+            let _ = done.send(outcome);
+        }
+    }
+
+    /// One round trip for all: the writes, then the wait.
+    async fn outcomes(
+        &self,
+        writes: Vec<Cmd>,
+        acknowledgement: Acknowledgement,
+        deadline: Instant,
+    ) -> Outcome<Vec<Outcome<Answer>>> {
+        let mut commands = Pipeline::with_capacity(writes.len() + 1);
+        for write in writes {
+            commands.add_command(write);
+        }
+        let bound = deadline.saturating_duration_since(Instant::now());
+        commands.add_command(acknowledgement.command(bound));
+        let call = Call::until(deadline);
+        let sending = self.shared.links[self.number].send_all(&call, &commands, 0);
+        let mut answers = call.bound(sending).await?;
+        let acknowledged = match answers.pop() {
+            Some(answer) => acknowledgement.check(&answer),
+            None => Err(Failure::lost("the server answered nothing")),
+        };
+        let outcome = |answer: Answer| match (&answer, &acknowledged) {
+            // What was done may be lost; what was refused was not done.
+            (Ok(_), Err(failure)) => Err(failure.clone()),
+            _ => Ok(answer),
+        };
+        Ok(answers.into_iter().map(outcome).collect())
+    }
+}
+
+/// Another may use the connection, however the work over it ended.
+impl Drop for Lane {
+    fn drop(&mut self) {
+        if !self.is_idle {
+            self.shared.queue().idle.push(self.number);
+        }
+    }
+}
+
+impl Shared {
+    /// Queues a write, and gives the lane that is to begin with it, if one is idle.
+    fn enqueue(&self, write: Write) -> Outcome<Option<usize>> {
+        let mut queue = self.queue();
+        if queue.waiting.len() >= MOST_WAITING {
+            queue.waiting.retain(|write| !write.done.is_closed());
+        }
+        if queue.waiting.len() >= MOST_WAITING {
+            let problem = "too many writes wait to be acknowledged";
+            return Err(Failure::refused(ErrorKind::Unavailable, problem));
+        }
+        queue.waiting.push(write);
+        Ok(queue.idle.pop())
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn size(command: &Cmd) -> usize {
+    let size = |argument: Arg<&[u8]>| match argument {
+        Arg::Simple(bytes) => bytes.len(),
+        _ => 0,
+    };
+    command.args_iter().map(size).sum()
+}

@@ -1,0 +1,125 @@
+//! Connecting, and what is asked before the first call.
+
+use std::time::Duration;
+
+use futures::future::try_join_all;
+use tokenkeep_backend::{Call, Failure, Outcome};
+use tokenkeep_core::ErrorKind;
+use zeroize::Zeroizing;
+
+use super::Network;
+use super::cluster::Cluster;
+use super::dial::Dialer;
+use super::durability;
+use super::facts::Facts;
+use super::node::Node;
+use super::sentinel::Sentinel;
+use super::standalone::Standalone;
+use super::terms::Terms;
+use super::topology::Topology;
+use crate::options::{Address, RedisOptions, SentinelServers, Servers};
+
+/// A connection that takes longer than this is not waited for where another server may be the one to ask.
+const MOST_PATIENCE: Duration = Duration::from_secs(2);
+
+pub(super) async fn open(options: &RedisOptions) -> Outcome<Network> {
+    let patience = (options.timeout / 4).min(MOST_PATIENCE);
+    let bound = match &options.servers {
+        Servers::Standalone(_) => options.timeout,
+        Servers::Sentinel(_) | Servers::Cluster(_) => patience,
+    };
+    let dialer = dialer(
+        options,
+        options.user.as_deref(),
+        options.password.as_ref(),
+        options.database,
+        bound,
+    );
+    let terms = Terms::new(dialer, options.connections);
+    let servers = match &options.servers {
+        Servers::Standalone(address) => {
+            Topology::Standalone(Standalone::new(Node::new(&terms, address.clone())))
+        }
+        Servers::Sentinel(sentinels) => {
+            let nodes = watchers(options, sentinels, patience);
+            let name = &sentinels.master;
+            Topology::Sentinel(Sentinel::new(&terms, nodes, name, patience))
+        }
+        Servers::Cluster(seeds) => Topology::Cluster(Cluster::new(&terms, seeds, patience)),
+    };
+    let call = Call::within(options.timeout);
+    let masters = call.bound(servers.masters()).await?;
+    let facts = try_join_all(masters.iter().map(|master| Facts::of(master, &call))).await?;
+    for facts in &facts {
+        check_server(options, facts)?;
+    }
+    check_replicas(options, &servers, &facts)?;
+    if let Some(acknowledgement) = durability::acknowledgement(options, &facts)? {
+        // It is set once, here.
+        let _ = terms.acknowledgement.set(acknowledgement);
+    }
+    let options = options.clone();
+    Ok(Network { options, servers })
+}
+
+fn dialer(
+    options: &RedisOptions,
+    user: Option<&str>,
+    password: Option<&Zeroizing<String>>,
+    database: u32,
+    bound: Duration,
+) -> Dialer {
+    Dialer::new(user, password, database, &options.tls, bound)
+}
+
+/// The sentinels, which have accounts of their own and no databases.
+fn watchers(options: &RedisOptions, servers: &SentinelServers, patience: Duration) -> Vec<Node> {
+    let (user, password) = (servers.user.as_deref(), servers.password.as_ref());
+    let terms = Terms::new(dialer(options, user, password, 0, patience), 1);
+    let addresses = servers.sentinels.iter().cloned().map(Address::Tcp);
+    addresses
+        .map(|address| Node::new(&terms, address))
+        .collect()
+}
+
+fn check_server(options: &RedisOptions, facts: &Facts) -> Outcome<()> {
+    if !facts.is_at_least(7, 0) {
+        let version = facts.version();
+        return Err(unusable(&format!(
+            "{version} is too old: Redis 7.0 or Valkey is needed"
+        )));
+    }
+    if !matches!(options.servers, Servers::Standalone(_)) {
+        return Ok(());
+    }
+    let mode = facts
+        .info("redis_mode")
+        .or_else(|| facts.info("server_mode"));
+    match (mode, facts.info("role")) {
+        (Some("cluster"), _) => Err(unusable("the server is a node of a Cluster")),
+        (Some("sentinel"), _) => Err(unusable("the server is a sentinel")),
+        (_, Some("slave")) => Err(unusable("the server is a replica; its master is needed")),
+        _ => Ok(()),
+    }
+}
+
+/// Without any replica each write would be in doubt.
+fn check_replicas(options: &RedisOptions, servers: &Topology, facts: &[Facts]) -> Outcome<()> {
+    let wanted = durability::replicas(options);
+    let has_none = match servers {
+        Topology::Cluster(cluster) => cluster.has_no_replicas(),
+        _ => facts
+            .iter()
+            .all(|facts| facts.number("connected_slaves") == 0),
+    };
+    if wanted > 0 && has_none {
+        let problem =
+            format!("replicas={wanted} is asked for, and there is none; replicas=0 does without");
+        return Err(unusable(&problem));
+    }
+    Ok(())
+}
+
+fn unusable(problem: &str) -> Failure {
+    Failure::refused(ErrorKind::Config, problem)
+}

@@ -1,0 +1,48 @@
+//! The kinds of servers that a store can lie on.
+
+use std::sync::Arc;
+
+use tokenkeep_backend::{Call, Outcome};
+
+use super::cluster::Cluster;
+use super::job::Job;
+use super::node::Node;
+use super::replies::Answer;
+use super::sentinel::Sentinel;
+use super::standalone::Standalone;
+
+/// The kinds of servers that a store can lie on.
+#[derive(Debug)]
+pub(super) enum Topology {
+    Standalone(Standalone),
+    Sentinel(Sentinel),
+    Cluster(Cluster),
+}
+
+impl Topology {
+    /// One attempt, on the server that the job belongs to.
+    pub(super) async fn send(&self, call: &Call, job: Job<'_>) -> Outcome<Answer> {
+        match self {
+            Self::Standalone(server) => server.send(call, job).await,
+            Self::Sentinel(servers) => servers.send(call, job).await,
+            Self::Cluster(servers) => servers.send(call, job).await,
+        }
+    }
+
+    /// Every master as it is known, each once; where none is, it is asked for.
+    pub(super) async fn known_masters(&self) -> Outcome<Vec<Arc<Node>>> {
+        match self {
+            Self::Cluster(servers) => servers.known_masters().await,
+            _ => self.masters().await,
+        }
+    }
+
+    /// Every master of now, each once.
+    pub(super) async fn masters(&self) -> Outcome<Vec<Arc<Node>>> {
+        match self {
+            Self::Standalone(server) => Ok(vec![Arc::clone(server.node())]),
+            Self::Sentinel(servers) => Ok(vec![servers.master().await?]),
+            Self::Cluster(servers) => servers.masters().await,
+        }
+    }
+}
