@@ -49,7 +49,7 @@ const REVOKE: &str = include_str!("scripts/part_revoke.lua");
 const FENCED: &str = include_str!("scripts/part_fence.lua");
 const FILTER: &str = include_str!("scripts/part_filter.lua");
 
-/// Makes the store's constants, or tells them.
+/// Makes the store's constants.
 pub(crate) static META: LazyLock<Script> =
     LazyLock::new(|| Script::new(STORES, &[include_str!("scripts/meta.lua")]));
 
@@ -109,7 +109,7 @@ pub(crate) static LIST_PAGE: LazyLock<Script> = LazyLock::new(|| {
 /// Gives one stretch of the feed of revocations.
 pub(crate) static REVOKED_PAGE: LazyLock<Script> = LazyLock::new(|| {
     let own = include_str!("scripts/revoked_page.lua");
-    Script::new(READS, &[BASE, own])
+    Script::new(READS, &[BASE, RECORD, own])
 });
 
 /// Removes expired tokens.

@@ -50,7 +50,7 @@ impl Shards {
 /// The first number whose slot lies in this part of all slots.
 fn find(at: u32, count: u32) -> Shard {
     let wanted = at * SLOTS / count..(at + 1) * SLOTS / count;
-    let numbered = |tag: u32| (tag, slot_of(&tag.to_string()));
+    let numbered = |tag: u32| (tag, slot_of(tag.to_string().as_bytes()));
     let found = (0..)
         .map(numbered)
         .find(|(_, slot)| wanted.contains(&u32::from(*slot)));
@@ -59,12 +59,14 @@ fn find(at: u32, count: u32) -> Shard {
 }
 
 /// The hash slot of a key: of what stands between its first braces, if anything does.
-pub(crate) fn slot_of(key: &str) -> u16 {
-    let braced = key
-        .split_once('{')
-        .and_then(|(_, rest)| rest.split_once('}'));
-    let hashed = braced.map(|(tag, _)| tag).filter(|tag| !tag.is_empty());
-    State::<XMODEM>::calculate(hashed.unwrap_or(key).as_bytes()) % SLOTS as u16
+pub(crate) fn slot_of(key: &[u8]) -> u16 {
+    let find = |text: &[u8], brace| text.iter().position(|byte| *byte == brace);
+    let hashed = find(key, b'{').and_then(|open| {
+        let rest = &key[open + 1..];
+        let close = find(rest, b'}')?;
+        (close > 0).then(|| &rest[..close])
+    });
+    State::<XMODEM>::calculate(hashed.unwrap_or(key)) % SLOTS as u16
 }
 
 #[cfg(test)]
@@ -99,8 +101,8 @@ mod tests {
         let shards = Shards::new(64);
         let found: Vec<_> = shards.iter().map(|shard| (shard.tag, shard.slot)).collect();
         assert_eq!(found[..4], PINNED);
-        assert_eq!(slot_of("foo{123}bar"), slot_of("123"));
-        assert_eq!(slot_of("123456789"), 0x31c3);
+        assert_eq!(slot_of(b"foo{123}bar"), slot_of(b"123"));
+        assert_eq!(slot_of(b"123456789"), 0x31c3);
     }
 
     const PINNED: [(u32, u16); 4] = [(10, 247), (18, 511), (113, 513), (342, 949)];

@@ -11,7 +11,9 @@ for at = 1, #entries, 2 do
   end
   answer[2] = entries[at + 1]
   local value = call('GET', P .. 'token:' .. entries[at])
-  if value and not passed(value, 3) then
+  if value then parts(value) end
+  -- An active token took the id anew after the server had reclaimed the revoked one.
+  if value and byte(value, 2) ~= ACTIVE and not passed(value, 3) then
     answer[#answer + 1] = entries[at]
     answer[#answer + 1] = entries[at + 1]
     answer[#answer + 1] = value

@@ -1,0 +1,141 @@
+//! What every call of the driver needs.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use redis::Value;
+use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome};
+use tokenkeep_core::{Clock, Error, ErrorKind, Timestamp};
+
+use crate::keys::Keys;
+use crate::network::{Network, Slot};
+use crate::record::instant;
+use crate::script::Script;
+
+/// How long a token is kept beyond its expiry, so that the server's clock, which may go ahead of ours,
+/// takes none before.
+pub(super) const GRACE: Duration = Duration::from_secs(600);
+
+/// The servers, the names of the store's keys, the clock and the bound of each call.
+#[derive(Debug)]
+pub(crate) struct Core {
+    pub(super) network: Network,
+    pub(super) keys: Keys,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) timeout: Duration,
+}
+
+impl Core {
+    pub(super) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    /// The bound of a call that begins now.
+    pub(super) fn call(&self) -> Call {
+        Call::within(self.timeout)
+    }
+
+    /// Whether the store has more than one shard.
+    pub(super) fn is_sharded(&self) -> bool {
+        self.keys.len() > 1
+    }
+
+    /// Runs a script on a shard; `arguments` are those after the two that all of them have.
+    pub(super) async fn run(
+        &self,
+        call: &Call,
+        effect: Effect,
+        script: &Script,
+        shard: usize,
+        now: Timestamp,
+        arguments: &[&[u8]],
+    ) -> Outcome<Value> {
+        let shard = self.keys.shard(shard);
+        let next = (now.as_micros() + 1).to_be_bytes();
+        let mut all: Vec<&[u8]> = Vec::with_capacity(arguments.len() + 2);
+        all.extend([shard.prefix.as_bytes(), next.as_slice()]);
+        all.extend(arguments);
+        let slot = Slot(shard.slot);
+        self.network
+            .script(call, effect, slot, script, shard.none.as_bytes(), &all)
+            .await
+    }
+
+    /// As [`run`](Self::run), for scripts that revoke: their places begin at `least`.
+    pub(super) async fn revoke(
+        &self,
+        call: &Call,
+        script: &Script,
+        shard: usize,
+        now: Timestamp,
+        least: u64,
+        arguments: &[&[u8]],
+    ) -> Outcome<Value> {
+        let (at, least) = (instant(now), least.to_string());
+        let mut all: Vec<&[u8]> = Vec::with_capacity(arguments.len() + 2);
+        all.extend([at.as_slice(), least.as_bytes()]);
+        all.extend(arguments);
+        let effect = Effect::Writes;
+        self.run(call, effect, script, shard, now, &all).await
+    }
+}
+
+/// How many milliseconds the server keeps a token, as a script takes it; at least one.
+pub(super) fn lifetime(expires_at: Timestamp, now: Timestamp) -> String {
+    let left = (expires_at.as_micros() - now.as_micros()).div_euclid(1_000);
+    let grace = i64::try_from(GRACE.as_millis()).unwrap_or(i64::MAX);
+    left.saturating_add(grace + 1).max(1).to_string()
+}
+
+/// A failure before anything was written: a lost answer leaves no doubt then.
+pub(super) fn untouched(failure: Failure) -> Failure {
+    match failure.cause {
+        Cause::Lost => Failure::refused(ErrorKind::Unavailable, failure.message),
+        _ => failure,
+    }
+}
+
+/// A failure after something was written.
+pub(super) fn touched(failure: Failure) -> Failure {
+    Failure::lost(failure.message)
+}
+
+/// The error of a call that reads.
+pub(super) fn reading(failure: Failure) -> Error {
+    failure.into_error(Effect::Reads)
+}
+
+/// The error of a call that writes.
+pub(super) fn writing(failure: Failure) -> Error {
+    failure.into_error(Effect::Writes)
+}
+
+/// The error of a call of which a part was done, or may have been.
+pub(super) fn after_a_part(error: Error) -> Error {
+    if error.kind() != ErrorKind::Unavailable {
+        return error;
+    }
+    let message = format!("a part was done, then: {}", error.message());
+    Error::new(ErrorKind::Indeterminate, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_is_kept_a_little_beyond_its_expiry() {
+        let at = |micros| Timestamp::from_micros("t", micros).unwrap();
+        assert_eq!(lifetime(at(5_000), at(2_000)), "600004");
+        assert_eq!(lifetime(at(2_001), at(2_000)), "600001");
+        assert_eq!(lifetime(at(0), at(100_000_000)), "500001");
+        assert_eq!(lifetime(at(0), Timestamp::MAX), "1");
+    }
+
+    #[test]
+    fn a_failure_after_a_part_was_done_is_no_longer_safe_to_repeat() {
+        let kind = |kind| after_a_part(Error::new(kind, "later")).kind();
+        assert_eq!(kind(ErrorKind::Unavailable), ErrorKind::Indeterminate);
+        assert_eq!(kind(ErrorKind::Corrupt), ErrorKind::Corrupt);
+    }
+}

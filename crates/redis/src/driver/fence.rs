@@ -1,0 +1,98 @@
+//! Keeps rotations from storing successors behind a bulk revocation's back.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use tokenkeep_backend::{Call, Effect, Failure, Outcome};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+use super::core::Core;
+use super::scatter::scatter;
+use crate::script::FENCE;
+
+/// How many milliseconds a fence stands of which nothing more is heard.
+pub(super) const LIFETIME: &[u8] = b"60000";
+/// How often it is put up again while a bulk revocation goes on.
+const AGAIN: Duration = Duration::from_secs(15);
+/// How long that may take; with the above well within its lifetime.
+const MOST: Duration = Duration::from_secs(20);
+
+/// The mark that a bulk revocation leaves in each shard with its first step there, and takes away when all
+/// shards are done. Where it is dropped before, that is made up for in the background.
+#[derive(Debug)]
+pub(super) struct Fence {
+    core: Arc<Core>,
+    index: String,
+    mark: [u8; 8],
+    is_standing: bool,
+}
+
+impl Fence {
+    pub(super) fn new(core: &Arc<Core>, index: &str) -> Self {
+        Self {
+            core: Arc::clone(core),
+            index: index.to_owned(),
+            // A RandomState is seeded by the system; two marks at one index have to differ.
+            mark: RandomState::new().hash_one(Instant::now()).to_be_bytes(),
+            is_standing: true,
+        }
+    }
+
+    pub(super) fn mark(&self) -> &[u8] {
+        &self.mark
+    }
+
+    /// Goes through with a bulk revocation while the fence stands in all shards, those included that are
+    /// done already.
+    pub(super) async fn around<T>(&self, work: impl Future<Output = T>) -> Outcome<T> {
+        let mut work = std::pin::pin!(work);
+        loop {
+            if let Ok(done) = timeout(AGAIN, &mut work).await {
+                return Ok(done);
+            }
+            // In a store of one shard each step puts it up again.
+            if self.core.is_sharded() {
+                set(&self.core, &self.index, self.mark, LIFETIME).await?;
+            }
+        }
+    }
+
+    /// Takes it away. One that cannot be taken away goes by itself, and delays rotations until then.
+    pub(super) async fn lift(mut self) {
+        self.is_standing = false;
+        // In a store of one shard the last step has taken it away.
+        if self.core.is_sharded() {
+            let _ = set(&self.core, &self.index, self.mark, b"0").await;
+        }
+    }
+}
+
+impl Drop for Fence {
+    fn drop(&mut self) {
+        if !self.is_standing {
+            return;
+        }
+        let Ok(runtime) = Handle::try_current() else {
+            return;
+        };
+        let (core, index, mark) = (Arc::clone(&self.core), self.index.clone(), self.mark);
+        runtime.spawn(async move { set(&core, &index, mark, b"0").await });
+    }
+}
+
+/// Puts up the fence in all shards, or takes it away with no lifetime. It is put up by the steps of the
+/// bulk revocation, with the replicas that they ask for: here it may be done twice, and asks for none.
+async fn set(core: &Core, index: &str, mark: [u8; 8], lifetime: &[u8]) -> Outcome<()> {
+    let call = Call::within(core.timeout.min(MOST));
+    let (call, now) = (&call, core.now());
+    let arguments = [index.as_bytes(), &mark, lifetime];
+    let shards = 0..core.keys.len();
+    let done = scatter(shards, |shard| async move {
+        let effect = Effect::Reads;
+        core.run(call, effect, &FENCE, shard, now, &arguments).await
+    });
+    let done: Result<Vec<_>, Failure> = done.await.into_iter().collect();
+    done.map(drop)
+}

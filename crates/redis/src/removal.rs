@@ -1,0 +1,102 @@
+//! The removal of a store.
+
+use std::collections::BTreeMap;
+
+use redis::{Value, cmd};
+use tokenkeep_backend::{Call, Effect, Failure, Outcome};
+use tokenkeep_core::{Error, ErrorKind, Result};
+
+use crate::driver::in_call;
+use crate::keys::check_namespace;
+use crate::network::{Network, Slot};
+use crate::options::RedisOptions;
+use crate::reply::{Reply, bytes, strange};
+use crate::shards::slot_of;
+
+/// How many keys one step asks for.
+const STEP: u32 = 500;
+/// How often all keys are looked through before writers that go on are taken notice of.
+const MAX_PASSES: u32 = 10;
+
+/// Removes a namespace: its tokens, its indexes and its constants.
+///
+/// # Behavior
+///
+/// - A store that is not there is no error.
+/// - Nothing else on the servers is touched, but all their keys are looked through, in steps.
+/// - Handles on the store that are still open find it empty; a write through one of them leaves keys that
+///   are not removed.
+///
+/// # Errors
+///
+/// `Config` for options that cannot work. `Unavailable` or `Indeterminate` if a server fails; a part may
+/// be removed, and repeating the call is safe.
+///
+/// # Cancel safety
+///
+/// A part may be removed.
+pub async fn drop_namespace(options: &RedisOptions) -> Result<()> {
+    remove(options).await.map_err(in_call("drop_namespace"))
+}
+
+async fn remove(options: &RedisOptions) -> Result<()> {
+    check_namespace(&options.namespace)?;
+    let network = Network::open(options).await?;
+    // A slot that is on its way to another server may be missed once.
+    for _ in 0..MAX_PASSES {
+        let found = pass(&network, options).await;
+        if found.map_err(|failure| failure.into_error(Effect::Writes))? == 0 {
+            return Ok(());
+        }
+    }
+    let problem = "keys of the namespace are written all the while: end what uses it first";
+    Err(Error::new(ErrorKind::Unavailable, problem))
+}
+
+/// Looks through all keys once; gives how many were removed.
+async fn pass(network: &Network, options: &RedisOptions) -> Outcome<usize> {
+    let mut removed = 0;
+    let mut cursor = b"0".to_vec();
+    loop {
+        let call = Call::within(options.timeout);
+        let mut command = cmd("SCAN");
+        command.arg(&cursor).arg("MATCH");
+        command.arg(format!("{}:*", options.namespace));
+        command.arg("COUNT").arg(STEP);
+        let reply = network.command(&call, Effect::Reads, Slot(0), &command);
+        let (next, keys) = scanned(reply.await?)?;
+        removed += keys.len();
+        unlink(network, options, keys).await?;
+        if next == b"0" {
+            return Ok(removed);
+        }
+        cursor = next;
+    }
+}
+
+/// Removes keys, those of one slot at once.
+async fn unlink(network: &Network, options: &RedisOptions, keys: Vec<Vec<u8>>) -> Outcome<()> {
+    let mut slots: BTreeMap<u16, Vec<Vec<u8>>> = BTreeMap::new();
+    for key in keys {
+        slots.entry(slot_of(&key)).or_default().push(key);
+    }
+    for (slot, keys) in slots {
+        let call = Call::within(options.timeout);
+        let mut command = cmd("UNLINK");
+        command.arg(keys);
+        let effect = Effect::Writes;
+        network.command(&call, effect, Slot(slot), &command).await?;
+    }
+    Ok(())
+}
+
+/// The next cursor and the keys that a SCAN gave.
+fn scanned(answer: Value) -> Outcome<(Vec<u8>, Vec<Vec<u8>>)> {
+    let mut reply = Reply::of(answer)?;
+    let next = reply.bytes()?;
+    let Value::Array(keys) = reply.value()? else {
+        return Err(strange());
+    };
+    let keys: Result<_, Failure> = keys.into_iter().map(bytes).collect();
+    Ok((next, keys?))
+}
