@@ -87,21 +87,23 @@ impl RedisDriver {
     async fn describe(&self) -> Result<StoreInfo> {
         let (core, call) = (&self.core, self.core.call());
         let key = &core.keys.meta;
-        let constants = store::look(&core.network, &call, key)
-            .await
-            .map_err(reading)?;
+        let (found, constants) = futures::try_join!(
+            core.network.inspect(&call, &*core.clock),
+            store::look(&core.network, &call, key),
+        )
+        .map_err(reading)?;
         constants
             .ok_or_else(|| Error::corrupt(&key.name, "is gone, and with it which store this is"))?
             .expect(self.store, core.keys.len(), key)?;
         Ok(StoreInfo {
             driver: NAME,
-            location: String::new(),
+            location: found.location,
             namespace: self.namespace.clone(),
-            version: String::new(),
+            version: found.version,
             durability: self.durability,
             // No feed gives a revocation after one that began when it had ended.
             revocation_lag: Duration::ZERO,
-            warnings: Vec::new(),
+            warnings: found.warnings,
         })
     }
 }

@@ -9,13 +9,13 @@ use tokenkeep_core::{Error, ErrorKind, Result};
 use crate::driver::in_call;
 use crate::keys::check_namespace;
 use crate::network::{Network, Slot};
-use crate::options::RedisOptions;
+use crate::options::{RedisOptions, Servers};
 use crate::reply::{Reply, bytes, strange};
 use crate::shards::slot_of;
 
 /// How many keys one step asks for.
 const STEP: u32 = 500;
-/// How often all keys are looked through before writers that go on are taken notice of.
+/// How often all keys of a Cluster are looked through before writers that go on are taken notice of.
 const MAX_PASSES: u32 = 10;
 
 /// Removes a namespace: its tokens, its indexes and its constants.
@@ -42,10 +42,12 @@ pub async fn drop_namespace(options: &RedisOptions) -> Result<()> {
 async fn remove(options: &RedisOptions) -> Result<()> {
     check_namespace(&options.namespace)?;
     let network = Network::open(options).await?;
-    // A slot that is on its way to another server may be missed once.
+    let is_cluster = matches!(options.servers, Servers::Cluster(_));
     for _ in 0..MAX_PASSES {
         let found = pass(&network, options).await;
-        if found.map_err(|failure| failure.into_error(Effect::Writes))? == 0 {
+        let found = found.map_err(|failure| failure.into_error(Effect::Writes))?;
+        // On a Cluster a slot that is on its way to another server may be missed once.
+        if found == 0 || !is_cluster {
             return Ok(());
         }
     }
@@ -56,22 +58,25 @@ async fn remove(options: &RedisOptions) -> Result<()> {
 /// Looks through all keys once; gives how many were removed.
 async fn pass(network: &Network, options: &RedisOptions) -> Outcome<usize> {
     let mut removed = 0;
-    let mut cursor = b"0".to_vec();
-    loop {
-        let call = Call::within(options.timeout);
-        let mut command = cmd("SCAN");
-        command.arg(&cursor).arg("MATCH");
-        command.arg(format!("{}:*", options.namespace));
-        command.arg("COUNT").arg(STEP);
-        let reply = network.command(&call, Effect::Reads, Slot(0), &command);
-        let (next, keys) = scanned(reply.await?)?;
-        removed += keys.len();
-        unlink(network, options, keys).await?;
-        if next == b"0" {
-            return Ok(removed);
+    for master in network.masters(&Call::within(options.timeout)).await? {
+        let mut cursor = b"0".to_vec();
+        loop {
+            let call = Call::within(options.timeout);
+            let mut command = cmd("SCAN");
+            command.arg(&cursor).arg("MATCH");
+            command.arg(format!("{}:*", options.namespace));
+            command.arg("COUNT").arg(STEP);
+            let reply = master.command(&call, Effect::Reads, &command).await?;
+            let (next, keys) = scanned(reply)?;
+            removed += keys.len();
+            unlink(network, options, keys).await?;
+            if next == b"0" {
+                break;
+            }
+            cursor = next;
         }
-        cursor = next;
     }
+    Ok(removed)
 }
 
 /// Removes keys, those of one slot at once.
