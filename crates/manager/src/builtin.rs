@@ -1,10 +1,14 @@
 //! The backends that are compiled in: the one place with feature conditions.
 
+#[cfg(any(feature = "mysql", feature = "postgres"))]
+mod database;
 #[cfg(feature = "mysql")]
 mod mysql;
 #[cfg(feature = "postgres")]
 mod postgres;
-#[cfg(any(feature = "mysql", feature = "postgres"))]
+#[cfg(feature = "redis")]
+mod redis;
+#[cfg(any(feature = "mysql", feature = "postgres", feature = "redis"))]
 mod server;
 #[cfg(feature = "sled")]
 mod sled;
@@ -14,7 +18,16 @@ mod sql;
 mod sqlite;
 
 use std::sync::Arc;
+#[cfg(any(
+    feature = "mysql",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite"
+))]
+use std::time::Duration;
 
+#[cfg(feature = "redis")]
+use self::redis::{Form, RedisFactory};
 use crate::{Clock, Limits, MemoryDriver, Result, StoreFactory, StoreUrl, TokenDriver, UrlOptions};
 
 /// Every compiled-in backend with its scheme.
@@ -29,6 +42,20 @@ pub(crate) fn factories() -> Vec<(&'static str, Arc<dyn StoreFactory>)> {
         ("postgres", Arc::new(postgres::PostgresFactory)),
         #[cfg(feature = "postgres")]
         ("postgresql", Arc::new(postgres::PostgresFactory)),
+        #[cfg(feature = "redis")]
+        ("redis", Arc::new(RedisFactory(Form::Plain))),
+        #[cfg(feature = "redis")]
+        ("redis+cluster", Arc::new(RedisFactory(Form::Cluster))),
+        #[cfg(feature = "redis")]
+        ("redis+sentinel", Arc::new(RedisFactory(Form::Sentinel))),
+        #[cfg(feature = "redis")]
+        ("redis+unix", Arc::new(RedisFactory(Form::Socket))),
+        #[cfg(feature = "redis")]
+        ("rediss", Arc::new(RedisFactory(Form::Encrypted))),
+        #[cfg(feature = "redis")]
+        ("valkey", Arc::new(RedisFactory(Form::Plain))),
+        #[cfg(feature = "redis")]
+        ("valkeys", Arc::new(RedisFactory(Form::Encrypted))),
         #[cfg(feature = "sled")]
         ("sled", Arc::new(sled::SledFactory::default())),
         #[cfg(feature = "sqlite")]
@@ -54,4 +81,18 @@ fn take_limits(options: &mut UrlOptions) -> Result<Limits> {
         limits.max_data_len = usize::try_from(bytes).unwrap_or(usize::MAX);
     }
     Ok(limits)
+}
+
+#[cfg(any(
+    feature = "mysql",
+    feature = "postgres",
+    feature = "redis",
+    feature = "sqlite"
+))]
+/// Takes a span of time that must not be zero.
+fn take_span(given: &mut UrlOptions, name: &str) -> Result<Option<Duration>> {
+    match given.duration(name)? {
+        Some(Duration::ZERO) => Err(given.fault(format_args!("has a {name} of zero"))),
+        span => Ok(span),
+    }
 }

@@ -29,7 +29,7 @@ pub use registry::{Registry, StoreFactory};
 pub use request::{Expiry, IssueRequest, Issued, RotateOutcome, RotateRequest};
 pub use schema::{SchemaStatus, SchemaStep};
 pub use tokenkeep_core::*;
-pub use url::{ServerAddress, StoreUrl};
+pub use url::{ServerAddress, ServerList, StoreUrl};
 pub use url_options::UrlOptions;
 
 /// A fault in the configuration, in words that hold no secret.

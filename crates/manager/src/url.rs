@@ -3,6 +3,7 @@
 mod query;
 mod secrets;
 mod server;
+mod servers;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -15,6 +16,7 @@ use zeroize::Zeroizing;
 
 pub(crate) use self::secrets::is_secret;
 pub use self::server::ServerAddress;
+pub use self::servers::ServerList;
 use crate::{Error, Result, UrlOptions, config_error};
 
 /// What stands in the place of a password wherever a URL is shown.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokenkeep_sql::{ServerOptions, postgres};
 
-use super::server::{self, Kind};
+use super::database::{self, Kind};
 use super::sql;
 use crate::{Clock, Result, SchemaStatus, StoreFactory, StoreUrl, TokenDriver};
 
@@ -19,7 +19,7 @@ static KIND: Kind = Kind {
 pub(super) struct PostgresFactory;
 
 async fn read(url: &StoreUrl) -> Result<ServerOptions> {
-    server::read(url, &KIND).await
+    database::read(url, &KIND).await
 }
 
 #[async_trait]

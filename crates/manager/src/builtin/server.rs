@@ -1,31 +1,23 @@
-//! From a URL to a namespace on a database server.
+//! What a URL says of a server, whichever server it is.
 
 mod files;
-mod tls;
+pub(super) mod tls;
 
 use std::path::Path;
 
-use tokenkeep_sql::ServerOptions;
 use tokio::task::spawn_blocking;
 use zeroize::Zeroizing;
 
-use super::sql::{take_common, take_span};
-use crate::{Error, ErrorKind, Result, ServerAddress, StoreUrl, UrlOptions};
+use crate::{Error, ErrorKind, Result, StoreUrl, UrlOptions};
 
-/// What differs between the servers.
-pub(super) struct Kind {
-    /// The usual port.
-    pub(super) port: u16,
-    /// The option that names a Unix socket.
-    pub(super) socket: &'static str,
-    /// The namespace of a URL that names none; without one it is the database.
-    pub(super) namespace: Option<&'static str>,
-}
-
-/// Reads the URL, and the password file if it names one.
-pub(super) async fn read(url: &StoreUrl, kind: &'static Kind) -> Result<ServerOptions> {
+/// Reads a URL where waiting for the files that it names holds up nobody.
+pub(super) async fn read<T, F>(url: &StoreUrl, read_now: F) -> Result<T>
+where
+    T: Send + 'static,
+    F: FnOnce(&StoreUrl) -> Result<T> + Send + 'static,
+{
     let url = url.clone();
-    spawn_blocking(move || read_now(&url, kind))
+    spawn_blocking(move || read_now(&url))
         .await
         .unwrap_or_else(|error| {
             let problem = "reading the store URL was cut short";
@@ -33,8 +25,8 @@ pub(super) async fn read(url: &StoreUrl, kind: &'static Kind) -> Result<ServerOp
         })
 }
 
-/// Waits for the file system.
-fn read_now(url: &StoreUrl, kind: &Kind) -> Result<ServerOptions> {
+/// Refuses options that look right and are not to be had.
+pub(super) fn refuse_slips(url: &StoreUrl) -> Result<()> {
     if url.options().text("password").is_some() {
         return Err(url.fault(
             "has an option `password`: a password stands before the host, or in the file that \
@@ -49,93 +41,29 @@ fn read_now(url: &StoreUrl, kind: &Kind) -> Result<ServerOptions> {
              certificate names",
         ));
     }
-    let mut address = url.server()?;
-    let mut given = url.options();
-    let namespace = given.text("namespace").map(|name| name.to_string());
-    let host = take_host(&mut given, &mut address, kind)?;
-    let tls = tls::take(&mut given, &host)?;
-    let statement_timeout = take_span(&mut given, "statement_timeout")?;
-    let common = take_common(&mut given)?;
-    if statement_timeout.is_some_and(|span| span > common.timeout) {
-        return Err(url.fault(format_args!(
-            "has a statement_timeout above the timeout of a call, {}",
-            humantime::format_duration(common.timeout)
-        )));
-    }
-    let password = take_password(&mut given, address.password)?;
-    if let Some(password) = &password {
-        check_password(&given, password)?;
-    }
-    let fault = |problem: &str| url.fault(problem);
-    let user = address
-        .user
-        .ok_or_else(|| fault("names no user before its host: user@host"))?;
-    let usual = kind.namespace.map(str::to_owned);
-    let namespace = namespace.or(usual).or_else(|| address.database.clone());
-    // Where the database is the namespace, either stands for the other.
-    let no_database = || fault("names no database behind its host: host/database");
-    let database = match kind.namespace {
-        Some(_) => address.database,
-        None => address.database.or_else(|| namespace.clone()),
-    };
-    let options = ServerOptions {
-        host,
-        port: address.port.unwrap_or(kind.port),
-        user,
-        password,
-        database: database.ok_or_else(no_database)?,
-        namespace: namespace.ok_or_else(no_database)?,
-        tls,
-        statement_timeout,
-        common,
-    };
-    given.finish()?;
-    Ok(options)
-}
-
-/// The host, or the path of a Unix socket.
-fn take_host(given: &mut UrlOptions, address: &mut ServerAddress, kind: &Kind) -> Result<String> {
-    let option = kind.socket;
-    let socket = given.text(option);
-    match (socket, address.host.take()) {
-        (Some(_), Some(_)) => Err(given.fault(format_args!(
-            "names a host and, by the option `{option}`, a Unix socket"
-        ))),
-        (Some(socket), None) if !socket.starts_with('/') => Err(given.fault(format_args!(
-            "has an option `{option}` that is no absolute path; a host stands before the database: \
-             //user@host/database"
-        ))),
-        (Some(socket), None) => Ok(socket.to_string()),
-        (None, Some(host)) => Ok(host),
-        (None, None) => Err(given.fault(format_args!(
-            "names neither a host nor, by the option `{option}`, a Unix socket"
-        ))),
-    }
-}
-
-/// The password of the URL, or the first line of the file that it names.
-fn take_password(
-    given: &mut UrlOptions,
-    in_url: Option<Zeroizing<String>>,
-) -> Result<Option<Zeroizing<String>>> {
-    let Some(file) = given.text("password_file") else {
-        return Ok(in_url);
-    };
-    if in_url.is_some() {
-        return Err(given.fault("has a password and a password_file"));
-    }
-    let password = files::password(Path::new(file.as_str()));
-    let fault = |problem| given.fault(format_args!("password_file {}: {problem}", *file));
-    password.map(Some).map_err(fault)
-}
-
-/// Servers refuse such a password as a wrong one, or not at all: it is a slip of the pen.
-fn check_password(given: &UrlOptions, password: &str) -> Result<()> {
-    if password.chars().any(char::is_control) {
-        return Err(given.fault("has a password with a control character, such as a tab, in it"));
-    }
     Ok(())
 }
 
-#[cfg(test)]
-mod tests;
+/// The password of the URL, or the first line of the file that this option names.
+pub(super) fn take_password(
+    given: &mut UrlOptions,
+    option: &str,
+    in_url: Option<Zeroizing<String>>,
+) -> Result<Option<Zeroizing<String>>> {
+    let password = match (given.text(option), in_url) {
+        (Some(_), Some(_)) => {
+            return Err(given.fault(format_args!("has a password and a {option}")));
+        }
+        (Some(file), None) => {
+            let fault = |problem| given.fault(format_args!("{option} {}: {problem}", *file));
+            Some(files::password(Path::new(file.as_str())).map_err(fault)?)
+        }
+        (None, in_url) => in_url,
+    };
+    // Servers refuse such a one as a wrong one, or not at all: it is a slip of the pen.
+    let is_slip = |password: &Zeroizing<String>| password.chars().any(char::is_control);
+    if password.as_ref().is_some_and(is_slip) {
+        return Err(given.fault("has a password with a control character, such as a tab, in it"));
+    }
+    Ok(password)
+}

@@ -1,10 +1,8 @@
 //! What the SQL backends have in common.
 
-use std::time::Duration;
-
 use tokenkeep_sql::{Migrations, SchemaStatus as SqlStatus, SqlOptions};
 
-use super::take_limits;
+use super::{take_limits, take_span};
 use crate::{Durability, Result, SchemaStatus, SchemaStep, UrlOptions};
 
 /// The most connections that one store may ask for: more is a slip of the pen.
@@ -36,14 +34,6 @@ pub(super) fn take_common(given: &mut UrlOptions) -> Result<SqlOptions> {
     }
     options.limits = take_limits(given)?;
     Ok(options)
-}
-
-/// Takes a span of time that must not be zero.
-pub(super) fn take_span(given: &mut UrlOptions, name: &str) -> Result<Option<Duration>> {
-    match given.duration(name)? {
-        Some(Duration::ZERO) => Err(given.fault(format_args!("has a {name} of zero"))),
-        span => Ok(span),
-    }
 }
 
 /// The status in the manager's words.

@@ -7,9 +7,11 @@ const PATHS: [&str; 2] = ["sled", "sqlite"];
 
 /// Options whose values are shown: paths of files that hold a secret among them, since a wrong one has
 /// to be found.
-const SHOWN: [&str; 16] = [
+const SHOWN: [&str; 22] = [
     "cache_capacity",
+    "connections",
     "create",
+    "database",
     "durability",
     "host",
     "max_data_len",
@@ -17,6 +19,10 @@ const SHOWN: [&str; 16] = [
     "namespace",
     "password_file",
     "pool_size",
+    "replicas",
+    "sentinel_password_file",
+    "sentinel_user",
+    "shards",
     "socket",
     "ssl-ca",
     "ssl-cert",

@@ -37,11 +37,14 @@ impl fmt::Debug for ServerAddress {
 }
 
 /// What stands between the scheme and the `?`, still percent-encoded.
-struct Parts<'a> {
-    user: Option<&'a str>,
-    place: &'a str,
-    database: Option<&'a str>,
+pub(super) struct Parts<'a> {
+    pub(super) account: Option<&'a str>,
+    pub(super) place: &'a str,
+    pub(super) path: Option<&'a str>,
 }
+
+/// A host or none, and a port or none.
+type Place = (Option<String>, Option<u16>);
 
 impl StoreUrl {
     /// The server that the URL names.
@@ -63,24 +66,17 @@ impl StoreUrl {
     /// `Config` if it is of another form, or names several hosts.
     pub fn server(&self) -> Result<ServerAddress> {
         let parts = self.parts()?;
-        let (host, port) = self.host_and_port(parts.place)?;
-        let (user, password) = match parts.user.map(|user| user.split_once(':')) {
-            Some(Some((user, password))) => (Some(user), Some(password)),
-            Some(None) => (parts.user, None),
-            None => (None, None),
-        };
-        if user.is_some_and(|user| user.contains('/')) {
-            return Err(self.fault("has an `@` behind its host, which has to be written %40"));
-        }
-        if parts.database.is_some_and(|name| name.contains('/')) {
+        let (host, port) = place(parts.place).map_err(|problem| self.fault(problem))?;
+        let (user, password) = self.account(parts.account)?;
+        if parts.path.is_some_and(|name| name.contains('/')) {
             return Err(self.fault("names more than a database behind its host"));
         }
         Ok(ServerAddress {
             host,
             port,
-            user: given(user)?.map(|user| user.to_string()),
-            password: given(password)?,
-            database: given(parts.database)?.map(|name| name.to_string()),
+            user,
+            password,
+            database: given(parts.path)?.map(|name| name.to_string()),
         })
     }
 
@@ -105,79 +101,91 @@ impl StoreUrl {
             Ok(address) => format!("[{address}]"),
             Err(_) => host.to_owned(),
         };
-        let place = format!("{host}:{port}");
-        self.host_and_port(&place)?;
+        let at = format!("{host}:{port}");
+        place(&at).map_err(|problem| self.fault(problem))?;
         let parts = self.parts()?;
-        let user = parts.user.map_or(String::new(), |user| format!("{user}@"));
-        let database = parts
-            .database
-            .map_or(String::new(), |name| format!("/{name}"));
-        let rest = Zeroizing::new(format!("//{user}{place}{database}"));
+        let account = parts
+            .account
+            .map_or(String::new(), |name| format!("{name}@"));
+        let path = parts.path.map_or(String::new(), |name| format!("/{name}"));
+        let rest = Zeroizing::new(format!("//{account}{at}{path}"));
         self.rest = rest;
         Ok(self)
     }
 
-    fn parts(&self) -> Result<Parts<'_>> {
+    pub(super) fn parts(&self) -> Result<Parts<'_>> {
         let rest = self.rest.strip_prefix("//").ok_or_else(|| {
             self.fault("names no server; it looks like //user@host:port/database")
         })?;
         // At the last `@`, as where the password is masked.
-        let (user, rest) = match rest.rsplit_once('@') {
-            Some((user, rest)) => (Some(user), rest),
+        let (account, rest) = match rest.rsplit_once('@') {
+            Some((account, rest)) => (Some(account), rest),
             None => (None, rest),
         };
-        let (place, database) = match rest.split_once('/') {
-            Some((place, database)) => (place, Some(database)),
+        let (place, path) = match rest.split_once('/') {
+            Some((place, path)) => (place, Some(path)),
             None => (rest, None),
         };
         Ok(Parts {
-            user,
+            account,
             place,
-            database,
+            path,
         })
     }
 
-    fn host_and_port(&self, place: &str) -> Result<(Option<String>, Option<u16>)> {
-        let (host, port) = match place
-            .strip_prefix('[')
-            .and_then(|place| place.split_once(']'))
-        {
-            Some((host, "")) => (self.ipv6(host)?, None),
-            Some((host, port)) => (self.ipv6(host)?, Some(port.strip_prefix(':').unwrap_or(""))),
-            None => match place.split_once(':') {
-                Some((host, port)) => (self.host_name(host)?, Some(port)),
-                None => (self.host_name(place)?, None),
-            },
+    /// The user and the password, of what stands before the `@`.
+    pub(super) fn account(
+        &self,
+        account: Option<&str>,
+    ) -> Result<(Option<String>, Option<Zeroizing<String>>)> {
+        let (user, password) = match account.map(|account| account.split_once(':')) {
+            Some(Some((user, password))) => (Some(user), Some(password)),
+            Some(None) => (account, None),
+            None => (None, None),
         };
-        let port = port.map(|port| self.port(port)).transpose()?;
-        Ok((host, port))
-    }
-
-    fn ipv6(&self, text: &str) -> Result<Option<String>> {
-        match text.parse::<Ipv6Addr>() {
-            Ok(address) => Ok(Some(address.to_string())),
-            Err(_) => Err(self.fault("has brackets around what is no IPv6 address")),
+        if user.is_some_and(|user| user.contains('/')) {
+            return Err(self.fault("has an `@` behind its host, which has to be written %40"));
         }
+        Ok((given(user)?.map(|user| user.to_string()), given(password)?))
     }
+}
 
-    fn host_name(&self, text: &str) -> Result<Option<String>> {
-        let Some(host) = given(Some(text))? else {
-            return Ok(None);
-        };
-        let is_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
-        if host.starts_with('/') || host.chars().all(is_name) {
-            Ok(Some(host.to_string()))
-        } else {
-            Err(self.fault("names no host, or several, where one is possible"))
-        }
-    }
+/// A host and its port, or what is wrong with them.
+pub(super) fn place(text: &str) -> Result<Place, &'static str> {
+    let (host, port) = match text.strip_prefix('[').and_then(|text| text.split_once(']')) {
+        Some((host, "")) => (ipv6(host)?, None),
+        Some((host, behind)) => (ipv6(host)?, Some(behind.strip_prefix(':').unwrap_or(""))),
+        None => match text.split_once(':') {
+            Some((host, port)) => (host_name(host)?, Some(port)),
+            None => (host_name(text)?, None),
+        },
+    };
+    Ok((host, port.map(port_number).transpose()?))
+}
 
-    fn port(&self, text: &str) -> Result<u16> {
-        let port = text.parse().ok().filter(|port| *port != 0);
-        port.ok_or_else(|| {
-            self.fault("has a port that is no number up to 65535; an IPv6 address stands in [ ]")
-        })
+fn ipv6(text: &str) -> Result<Option<String>, &'static str> {
+    let address = text.parse::<Ipv6Addr>();
+    address
+        .map(|address| Some(address.to_string()))
+        .map_err(|_| "has brackets around what is no IPv6 address")
+}
+
+fn host_name(text: &str) -> Result<Option<String>, &'static str> {
+    let problem = "names no host, or several, where one is possible";
+    let Some(host) = given(Some(text)).map_err(|_| problem)? else {
+        return Ok(None);
+    };
+    let is_name = |letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '-' | '_');
+    if host.starts_with('/') || host.chars().all(is_name) {
+        Ok(Some(host.to_string()))
+    } else {
+        Err(problem)
     }
+}
+
+fn port_number(text: &str) -> Result<u16, &'static str> {
+    let port = text.parse().ok().filter(|port| *port != 0);
+    port.ok_or("has a port that is no number up to 65535; an IPv6 address stands in [ ]")
 }
 
 fn given(text: Option<&str>) -> Result<Option<Zeroizing<String>>> {

@@ -45,6 +45,12 @@ fn good_urls_and_how_they_are_shown() {
         ),
         ("redis://:pw@h", "redis", "//:pw@h", "redis://:***@h"),
         (
+            "redis+cluster://h:1,u:pw@i,u:pw@j",
+            "redis+cluster",
+            "//h:1,u:pw@i,u:pw@j",
+            "redis+cluster://h:***@j",
+        ),
+        (
             "mysql://ada:p/w:p@w@h:3306/d",
             "mysql",
             "//ada:p/w:p@w@h:3306/d",
@@ -217,6 +223,39 @@ fn servers() {
         let (kind, message) = failure(url(text).server());
         assert_eq!(kind, ErrorKind::Config);
         assert!(message.contains(wrong), "{text}: {message}");
+    }
+}
+
+#[test]
+fn several_servers() {
+    let servers = url("x://ada:p%2Cw@h:1,[::1],i/a%2Fb/").servers().unwrap();
+    let host = |name: &str, port| (name.to_owned(), port);
+    let hosts = [host("h", Some(1)), host("::1", None), host("i", None)];
+    assert_eq!(servers.hosts, hosts);
+    assert_eq!(servers.user.as_deref(), Some("ada"));
+    assert_eq!(servers.password.as_deref().map(String::as_str), Some("p,w"));
+    assert_eq!(servers.path, ["a/b", ""]);
+    assert!(!format!("{servers:?}").contains("p,w"), "{servers:?}");
+    let nobody = url("x:///a").servers().unwrap();
+    assert!(nobody.hosts.is_empty() && nobody.path == ["a"]);
+    for (text, wrong) in [
+        ("x:h,i", "names no server"),
+        ("x://h:x", "has a port"),
+        (
+            "x://h,:1",
+            "names no host where one has to be (host 2 of 2)",
+        ),
+        (
+            "x://h,i:0,j",
+            "up to 65535; an IPv6 address stands in [ ] (host 2 of 3)",
+        ),
+        ("x://h,[i]", "no IPv6 address (host 2 of 2)"),
+        ("x://h,u:s3cret@i", "one account stands before all hosts"),
+    ] {
+        let (kind, message) = failure(url(text).servers());
+        assert_eq!(kind, ErrorKind::Config);
+        assert!(message.contains(wrong), "{text}: {message}");
+        assert!(!message.contains("s3cret"), "{text}: {message}");
     }
 }
 

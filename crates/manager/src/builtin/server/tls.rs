@@ -1,10 +1,9 @@
 //! Whether and how the connections of a URL are encrypted.
 
 use std::env;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
-use tokenkeep_sql::{Tls, TlsMode};
+use tokenkeep_backend::{Tls, TlsMode, is_this_machine};
 
 use super::files::{self, CERTIFICATES, KEYS};
 use crate::{Result, UrlOptions, config_error};
@@ -12,8 +11,13 @@ use crate::{Result, UrlOptions, config_error};
 /// Stands for the system's authorities where it is set.
 const AUTHORITIES: &str = "SSL_CERT_FILE";
 
-/// Takes the options about TLS, and looks at the files that they name.
-pub(super) fn take(given: &mut UrlOptions, host: &str) -> Result<Tls> {
+/// Takes the options about TLS for these hosts, and looks at the files that they name. Where they say
+/// nothing, it is as usual for the scheme.
+pub(in crate::builtin) fn take(
+    given: &mut UrlOptions,
+    hosts: &[&str],
+    usual: TlsMode,
+) -> Result<Tls> {
     let modes = [
         ("disable", TlsMode::Disable),
         ("require", TlsMode::Require),
@@ -29,7 +33,7 @@ pub(super) fn take(given: &mut UrlOptions, host: &str) -> Result<Tls> {
     let mode = match mode {
         // Whoever names a certificate means it to be used, on this machine too.
         None if is_given => TlsMode::VerifyFull,
-        None => TlsMode::Default,
+        None => usual,
         Some(TlsMode::Disable) if is_given => {
             return Err(given.fault("has certificates, which sslmode=disable does not use"));
         }
@@ -47,7 +51,7 @@ pub(super) fn take(given: &mut UrlOptions, host: &str) -> Result<Tls> {
         checked.map_err(|problem| given.fault(format_args!("{name} {problem}")))?;
     }
     // With authorities of one's own the system's are not needed.
-    if ca.is_none() && is_verified(mode, host) {
+    if ca.is_none() && hosts.iter().any(|host| is_verified(mode, host)) {
         check_authorities(env::var_os(AUTHORITIES).as_deref().map(Path::new))?;
     }
     Ok(Tls {
@@ -63,7 +67,7 @@ fn check(file: &Path, labels: &[&str]) -> Result<(), String> {
 }
 
 /// Without them every certificate would be refused, which sounds like a fault of the server's.
-pub(super) fn check_authorities(file: Option<&Path>) -> Result<()> {
+pub(in crate::builtin) fn check_authorities(file: Option<&Path>) -> Result<()> {
     let checked = file.map_or(Ok(()), |file| check(file, CERTIFICATES));
     checked
         .map_err(|problem| config_error(format!("environment variable {AUTHORITIES}: {problem}")))
@@ -71,13 +75,9 @@ pub(super) fn check_authorities(file: Option<&Path>) -> Result<()> {
 
 /// Tells whether the server's certificate is verified.
 fn is_verified(mode: TlsMode, host: &str) -> bool {
-    let address = host.parse::<IpAddr>();
-    let is_this_machine = host.starts_with('/')
-        || host.eq_ignore_ascii_case("localhost")
-        || address.is_ok_and(|address| address.is_loopback());
     match mode {
         TlsMode::VerifyFull => true,
-        TlsMode::Default => !is_this_machine,
+        TlsMode::Default => !is_this_machine(host),
         TlsMode::Disable | TlsMode::Require => false,
     }
 }

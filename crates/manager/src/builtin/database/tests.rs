@@ -5,7 +5,7 @@ use std::time::Duration;
 use tokenkeep_sql::{Migrations, SqlOptions, Tls, TlsMode};
 
 use super::*;
-use crate::Durability;
+use crate::{Durability, ErrorKind};
 
 const POSTGRES: Kind = Kind {
     port: 5432,

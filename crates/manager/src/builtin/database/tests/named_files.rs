@@ -1,7 +1,7 @@
 //! Files that a URL names.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
 
