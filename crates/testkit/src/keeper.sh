@@ -36,9 +36,10 @@ while read -r _; do
 done
 
 if [ -n "$server" ] && runs; then
+    before=$(all)
     # What was frozen has to go on to end.
     kill "-$signal" "$server"
-    kill -CONT $(all)
+    kill -CONT $before
     tries=0
     while runs && [ "$tries" -lt 100 ]; do
         tries=$((tries + 1))
@@ -47,6 +48,13 @@ if [ -n "$server" ] && runs; then
     if runs; then
         kill -STOP "$server"
         kill -KILL $(all)
+    elif [ "$signal" = KILL ]; then
+        # It could not end what it had started, to write a file for it.
+        kill -KILL $before
     fi
 fi 2>/dev/null
-rm -rf "$folder"
+tries=0
+while ! rm -rf "$folder" && [ "$tries" -lt 100 ]; do
+    tries=$((tries + 1))
+    sleep 0.05
+done 2>/dev/null

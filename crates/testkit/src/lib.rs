@@ -2,14 +2,22 @@
 //!
 //! # Servers
 //!
-//! [`Server::postgres`], [`Server::mariadb`] and [`Server::redis`] each start a server on a free
-//! port of 127.0.0.1, in a temporary folder, as durable as in production unless asked otherwise,
-//! and with a session time zone that no test would choose. A server can be frozen, killed and
-//! started again on the same data and the same port. It ends with its [`Server`], and with the
-//! test process however that ends.
+//! [`Server::postgres`], [`Server::mariadb`], [`Server::redis`] and [`Server::valkey`] each start a
+//! server on a free port of 127.0.0.1, in a temporary folder, as durable as in production unless
+//! asked otherwise, and with a session time zone that no test would choose. A server can be frozen,
+//! killed and started again on the same data and the same port. It ends with its [`Server`], and
+//! with the test process however that ends.
 //!
-//! [`shared`] has one server of each kind for all tests of a process; a test takes a namespace on
-//! it. A test that freezes, kills or stops a server takes one of its own.
+//! # Sets of servers
+//!
+//! A [`SentinelSet`] is a Redis master with two replicas and three sentinels, a [`Cluster`] is
+//! Redis masters that share the keys, each with a replica or without; Valkey does both too. Each
+//! node is a [`Server`]: a test freezes, kills and restarts it, and then waits for what the others
+//! make of it. A node that is cut off from the others is a frozen one: it keeps its connections and
+//! answers none.
+//!
+//! [`shared`] has one of each kind for all tests of a process; a test takes a namespace on it. A
+//! test that freezes, kills, stops or reconfigures a server takes one of its own.
 //!
 //! # Programs that are not installed
 //!
