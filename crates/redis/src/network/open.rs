@@ -106,11 +106,11 @@ fn check_server(options: &RedisOptions, facts: &Facts) -> Outcome<()> {
 /// Without any replica each write would be in doubt.
 fn check_replicas(options: &RedisOptions, servers: &Topology, facts: &[Facts]) -> Outcome<()> {
     let wanted = durability::replicas(options);
+    let is_alone = |facts: &Facts| facts.number("connected_slaves") == 0;
     let has_none = match servers {
-        Topology::Cluster(cluster) => cluster.has_no_replicas(),
-        _ => facts
-            .iter()
-            .all(|facts| facts.number("connected_slaves") == 0),
+        // A node does not name a replica that has not been sent anything yet.
+        Topology::Cluster(cluster) => cluster.has_no_replicas() && facts.iter().all(is_alone),
+        _ => facts.iter().all(is_alone),
     };
     if wanted > 0 && has_none {
         let problem =
