@@ -3,8 +3,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at its first surprise")]
 
 use std::num::NonZeroU32;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -12,7 +12,7 @@ use tokenkeep::{
     Clock, ErrorKind, Expiry, IssueRequest, ManagerOptions, ManualClock, Registry, Result,
     RotateOutcome, RotateRequest, TokenDriverExt, TokenFilter, TokenManager, TokenSecret,
 };
-use tokenkeep_testkit::{Server, require_or_tell, shared};
+use tokenkeep_testkit::{Server, Settings, require_or_tell, shared};
 
 /// A new store of each kind, by URL, and what lives as long as the test. A scheme whose server is not
 /// installed is left out, which is told.
@@ -27,25 +27,72 @@ fn urls() -> Vec<(String, Option<TempDir>)> {
         in_folder("sled"),
         in_folder("sqlite"),
     ];
-    for (schemes, server) in [
-        (["postgres", "postgresql"], shared::postgres()),
-        (["mysql", "mariadb"], shared::mariadb()),
-    ] {
-        let Some(server) = require_or_tell(server) else {
-            continue;
-        };
-        urls.extend(schemes.map(|scheme| (of_server(server, scheme), None)));
-    }
+    let of_servers = of_servers().into_iter();
+    urls.extend(of_servers.filter_map(|(_, url)| Some((require_or_tell(url)?, None))));
     urls
 }
 
-/// A new namespace on a server.
-fn of_server(server: &Server, scheme: &str) -> String {
+/// A new namespace on a server for each scheme that leads to one.
+fn of_servers() -> Vec<(&'static str, tokenkeep_testkit::Result<String>)> {
+    let mut urls = Vec::new();
+    let mut add = |scheme, url: tokenkeep_testkit::Result<String>| {
+        let with_scheme = |url: String| {
+            let (_, rest) = url.split_once(':').unwrap();
+            format!("{scheme}:{rest}")
+        };
+        urls.push((scheme, url.map(with_scheme)));
+    };
+    for scheme in ["postgres", "postgresql"] {
+        add(scheme, shared::postgres().map(|server| server.url(&name())));
+    }
+    for scheme in ["mysql", "mariadb"] {
+        add(scheme, shared::mariadb().map(|server| server.url(&name())));
+    }
+    add("redis", shared::redis().map(|server| server.url(&name())));
+    add("valkey", shared::valkey().map(|server| server.url(&name())));
+    add("redis+unix", shared::redis().map(of_socket));
+    for scheme in ["rediss", "valkeys"] {
+        add(scheme, encrypted().map(of_encrypted));
+    }
+    add(
+        "redis+sentinel",
+        shared::sentinel().map(|set| set.url(&name())),
+    );
+    add(
+        "redis+cluster",
+        shared::cluster().map(|all| all.url(&name())),
+    );
+    urls
+}
+
+/// The name of a new namespace.
+fn name() -> String {
     static COUNT: AtomicU32 = AtomicU32::new(0);
-    let number = COUNT.fetch_add(1, Ordering::Relaxed);
-    let url = server.url(&format!("life_{number}"));
-    let (_, rest) = url.split_once(':').unwrap();
-    format!("{scheme}:{rest}")
+    format!("life_{}", COUNT.fetch_add(1, Ordering::Relaxed))
+}
+
+/// A new namespace by the way of the server's socket.
+fn of_socket(server: &Server) -> String {
+    let url = server.url(&name());
+    url.replace(&server.address(), &server.socket().display().to_string())
+}
+
+/// A Redis server that speaks TLS alone.
+fn encrypted() -> tokenkeep_testkit::Result<&'static Server> {
+    static SERVER: OnceLock<tokenkeep_testkit::Result<Server>> = OnceLock::new();
+    let server = SERVER.get_or_init(|| Server::redis(&Settings::new().with_tls()));
+    server.as_ref().map_err(Clone::clone)
+}
+
+/// A new namespace on a server that speaks TLS, by the name that its certificate has.
+fn of_encrypted(server: &Server) -> String {
+    let url = server.url(&name()).replace("@127.0.0.1:", "@localhost:");
+    format!("{url}&ssl-ca={}", server.tls().unwrap().ca.display())
+}
+
+async fn opened(url: &str, clock: &Arc<ManualClock>) -> TokenManager {
+    let manager = open(url, clock).await;
+    manager.unwrap_or_else(|error| panic!("{url}: {error}"))
 }
 
 async fn open(url: &str, clock: &Arc<ManualClock>) -> Result<TokenManager> {
@@ -68,21 +115,16 @@ fn kind<T>(result: Result<T>) -> Option<ErrorKind> {
 fn every_scheme_is_covered() {
     let registry = Registry::builtin();
     let urls = urls();
-    let missing: Vec<_> = [
-        ("postgres", shared::postgres().err()),
-        ("mysql", shared::mariadb().err()),
-        ("mariadb", shared::mariadb().err()),
-    ]
-    .into_iter()
-    .filter_map(|(server, error)| error.map(|_| server))
-    .collect();
+    let of_servers = of_servers().into_iter();
+    let missing: Vec<_> = of_servers
+        .filter_map(|(scheme, url)| url.err().map(|_| scheme))
+        .collect();
     for scheme in registry.schemes() {
         let covered = urls
             .iter()
             .any(|(url, _)| url.starts_with(&format!("{scheme}:")));
-        let is_missing = missing.iter().any(|server| scheme.starts_with(server));
         assert!(
-            covered || is_missing,
+            covered || missing.contains(&scheme),
             "no store of scheme {scheme} is tested"
         );
     }
@@ -92,7 +134,7 @@ fn every_scheme_is_covered() {
 async fn a_token_is_issued_used_rotated_revoked_and_flushed() {
     for (url, _folder) in urls() {
         let clock = clock();
-        let manager = open(&url, &clock).await.unwrap();
+        let manager = opened(&url, &clock).await;
 
         let request = IssueRequest::new("ada")
             .with_tenant("engines")
@@ -153,7 +195,7 @@ async fn a_token_is_issued_used_rotated_revoked_and_flushed() {
 #[tokio::test]
 async fn a_trust_outranks_the_user() {
     for (url, _folder) in urls() {
-        let manager = open(&url, &clock()).await.unwrap();
+        let manager = opened(&url, &clock()).await;
         let of_trust = IssueRequest::new("trustee").with_trust("trust");
         let of_trust = manager.issue(of_trust).await.unwrap();
         let of_user = manager.issue(IssueRequest::new("trustor")).await.unwrap();
@@ -169,7 +211,7 @@ async fn a_trust_outranks_the_user() {
 #[tokio::test]
 async fn a_callers_own_id_is_kept_once() {
     for (url, _folder) in urls() {
-        let manager = open(&url, &clock()).await.unwrap();
+        let manager = opened(&url, &clock()).await;
         let own = TokenSecret::new("5a1ab0ce-3f2f-4a55-8d0d-6b7a0d5b9d1e".to_owned());
         let request = IssueRequest::new("ada").with_expiry(Expiry::In(Duration::from_secs(60)));
         manager.create_token(&own, request.clone()).await.unwrap();
