@@ -48,7 +48,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] if a process runs on regardless.
+    /// [`Error::Failed`](crate::Error::Failed) if a process runs on regardless.
     pub fn freeze(&self) -> Result<()> {
         processes::freeze(self.running().pid)
     }
@@ -62,7 +62,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] if a process is still there long after.
+    /// [`Error::Failed`](crate::Error::Failed) if a process is still there long after.
     pub fn kill(&self) -> Result<()> {
         processes::end(self.running().pid)
     }
@@ -71,7 +71,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] if it is still there long after.
+    /// [`Error::Failed`](crate::Error::Failed) if it is still there long after.
     pub fn stop(&self) -> Result<()> {
         let running = self.running();
         processes::thaw(running.pid);
@@ -83,7 +83,7 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] with the end of the server's log if it does not come up.
+    /// [`Error::Failed`](crate::Error::Failed) with the end of the server's log if it does not come up.
     pub fn restart(&self) -> Result<()> {
         let mut running = self.running();
         processes::end(running.pid)?;
@@ -193,20 +193,32 @@ impl Server {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] with what the client or the server complained of.
+    /// [`Error::Failed`](crate::Error::Failed) with what the client or the server complained of.
     pub fn sql(&self, text: &str) -> Result<String> {
         self.engine.execute(&self.layout, text)
     }
 
-    /// Executes a Redis command as the administrator, over the Unix socket and within a minute;
-    /// gives the answer as `redis-cli` prints it to a pipe.
+    /// Executes a Redis command as the administrator, on a connection of its own over the Unix
+    /// socket and within a minute; gives the answer as `redis-cli` prints it to a pipe.
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] with what the server complained of, or if it takes no such commands.
+    /// [`Error::Failed`](crate::Error::Failed) with what the server complained of, or if it takes no such commands.
     pub fn command(&self, command: &[&str]) -> Result<String> {
         let answer = self.connect(COMMAND_BOUND)?.call(command)?;
         Ok(answer.to_string())
+    }
+
+    /// As [`command`](Self::command), one after another on one connection: `WAIT` waits for what
+    /// its own connection wrote.
+    ///
+    /// # Errors
+    ///
+    /// As [`command`](Self::command); those before the one at fault are executed.
+    pub fn commands(&self, commands: &[&[&str]]) -> Result<Vec<String>> {
+        let mut connection = self.connect(COMMAND_BOUND)?;
+        let mut call = |command: &&[&str]| Ok(connection.call(command)?.to_string());
+        commands.iter().map(&mut call).collect()
     }
 
     /// The administrator's connection to a Redis server.

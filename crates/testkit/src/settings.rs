@@ -34,8 +34,8 @@ impl Settings {
     }
 
     /// Lets the nodes of a [`SentinelSet`](crate::SentinelSet) or a [`Cluster`](crate::Cluster) wait
-    /// 15 seconds before they take another for lost, not one second or half of it: for tests that
-    /// lose none, on machines that are busy.
+    /// 15 seconds before they take another for lost, not one: for tests that lose none, on machines
+    /// that are busy.
     #[must_use]
     pub const fn patient(mut self) -> Self {
         self.patient = true;

@@ -25,8 +25,8 @@ const LONG_PERIOD: &str = "1000";
 /// # Behavior
 ///
 /// - They ask for the application's account of [`Server::redis`], the sentinels for none unless
-///   they are [guarded](Settings::with_guarded_sentinels).
-/// - A master that is silent for half a second is replaced within some two seconds; one that comes
+///   they are [guarded](crate::Settings::with_guarded_sentinels).
+/// - A master that is silent for a second is replaced within some three seconds; one that comes
 ///   back becomes a replica.
 /// - Each of them can be frozen, killed and restarted by itself; [`wait_ok`](Self::wait_ok) waits
 ///   for what the others make of it.

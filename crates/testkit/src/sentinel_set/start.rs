@@ -90,7 +90,7 @@ fn sentinel_settings(settings: &Settings, port: u16) -> Settings {
     let (down_after, failover) = if settings.patient {
         (15_000, 60_000)
     } else {
-        (500, 2_000)
+        (1_000, 2_000)
     };
     let mut of_sentinel = Settings {
         options: Vec::new(),

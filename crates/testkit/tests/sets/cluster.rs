@@ -89,8 +89,7 @@ fn killed(start: Start) -> Result<Told> {
     let slot = slot_of(&cluster, "a")?;
     let lost = cluster.master_of_slot(slot)?;
     let heir = cluster.replica_of(lost)?.port();
-    lost.command(&["SET", "a", "1"])?;
-    lost.command(&["WAIT", "1", "10000"])?;
+    lost.commands(&[&["SET", "a", "1"], &["WAIT", "1", "10000"]])?;
     lost.kill()?;
     cluster.wait_for_successor(lost)?;
     let master = cluster.master_of_slot(slot)?;

@@ -9,7 +9,7 @@ use libtest_mimic::{Arguments, Completion, Failed, Trial};
 use tokenkeep_testkit::{Result, require};
 
 /// How many tests run at a time unless the arguments say it: each has some six servers.
-const THREADS: usize = 4;
+const THREADS: usize = 6;
 
 /// What a test answers.
 type Told = std::result::Result<(), Failed>;

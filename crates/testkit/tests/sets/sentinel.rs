@@ -46,8 +46,7 @@ fn starts(start: Start) -> Result<Told> {
     let set = start(&Settings::new().patient())?;
     eprintln!("a set of six took {:?}", begun.elapsed());
     let master = set.master()?;
-    master.command(&["SET", "a", "1"])?;
-    let reached = master.command(&["WAIT", "2", "10000"])?;
+    let told = master.commands(&[&["SET", "a", "1"], &["WAIT", "2", "10000"]])?;
     let ports: Vec<_> = set.sentinels().iter().map(Server::port).collect();
     let sentinels = format!(
         "@127.0.0.1:{},127.0.0.1:{},127.0.0.1:{}/",
@@ -59,7 +58,7 @@ fn starts(start: Start) -> Result<Told> {
         master.port() == set.nodes()[0].port(),
         "the first is the master",
     )
-    .and_then(|()| ensure(reached == "2", &reached))
+    .and_then(|()| ensure(told == ["OK", "2"], &format!("{told:?}")))
     .and_then(|()| ensure(url.starts_with("redis+sentinel://tokenkeep:k33p%2F"), &url))
     .and_then(|()| ensure(url.contains(&sentinels) && url.ends_with(&end), &url)))
 }
@@ -118,15 +117,14 @@ fn tells(sentinel: &Server, user: &str, password: &str) -> bool {
 fn killed(start: Start) -> Result<Told> {
     let set = start(&Settings::new())?;
     let master = set.master()?;
-    master.command(&["SET", "a", "1"])?;
-    master.command(&["WAIT", "2", "10000"])?;
+    master.commands(&[&["SET", "a", "1"], &["WAIT", "2", "10000"]])?;
     let lost = set.kill_master()?;
     set.wait_for_another(lost.port())?;
     let heir = set.master()?;
     let found = heir.command(&["GET", "a"])?;
-    heir.command(&["SET", "b", "2"])?;
     lost.restart()?;
     set.wait_ok()?;
+    heir.commands(&[&["SET", "b", "2"], &["WAIT", "2", "10000"]])?;
     let learnt = lost.command(&["GET", "b"])?;
     Ok(ensure(heir.port() != lost.port() && found == "1", &found)
         .and_then(|()| ensure(learnt == "2", "it comes back as a replica")))
