@@ -12,10 +12,12 @@ const APPLICATION: &str = "~* -@all +@read +@write +@scripting +@connection +@tr
 const WATCHER: &str = "resetkeys &* -@all +@connection -@dangerous +role +info +subscribe \
      +psubscribe +unsubscribe +punsubscribe +sentinel";
 
-/// The lines of a server that holds data.
+/// The lines of a server that holds data. The default account is off but keeps its rights: at a restart
+/// Redis and Valkey read their log in its name, and leave out what was written in a script or a
+/// transaction that it may not execute.
 pub(super) fn of_server() -> String {
     format!(
-        "user default off\n\
+        "user default off ~* &* +@all\n\
          user {USER} on >{PASSWORD} {APPLICATION}\n\
          user {ADMIN} on >{ADMIN_PASSWORD} ~* &* +@all\n"
     )
