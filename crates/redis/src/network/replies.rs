@@ -70,7 +70,17 @@ const CONFIGURED: [&str; 6] = [
 pub(super) fn text(error: &ServerError) -> String {
     let details = error.details().unwrap_or_default();
     let details = details.split(", with args").next().unwrap_or_default();
-    format!("the server answered {} {details}", error.code())
-        .trim_end()
-        .to_owned()
+    let told = format!("the server answered {} {details}", error.code());
+    format!("{}{}", told.trim_end(), hint(details))
+}
+
+/// What is meant where the URL's scheme is that of other servers.
+fn hint(details: &str) -> &'static str {
+    if details.contains("cluster support disabled") {
+        "; a server by itself is named by a URL that begins with redis:"
+    } else if details.contains("unknown command 'SENTINEL'") {
+        "; it is no sentinel"
+    } else {
+        ""
+    }
 }
