@@ -12,6 +12,7 @@ use tokio::task::JoinHandle;
 use self::folder::Folder;
 pub(crate) use self::namespaces::Namespaces;
 use crate::exit::Failure;
+use crate::session::is_redis;
 
 /// A place beside the user's store and of the same kind: a new folder in an embedded store's folder,
 /// or beside its file; new namespaces of a server. Dropping it removes the folder, and nothing else.
@@ -103,8 +104,10 @@ impl Scratch {
         clock: Arc<dyn Clock>,
     ) -> Result<Arc<dyn TokenDriver>, Failure> {
         if self.namespaces().is_some() {
+            if registry.schema(&self.url).await?.is_none() {
+                self.ask(registry, Arc::clone(&clock)).await?;
+            }
             // Once the server has answered, a namespace may be made even where opening it fails.
-            registry.schema(&self.url).await?;
             self.is_used = true;
         }
         let (registry, url) = (registry.clone(), self.url.clone());
@@ -116,9 +119,25 @@ impl Scratch {
             let problem = "opening the store was cut short";
             Error::new(ErrorKind::Internal, problem).with_source(error)
         };
-        let driver = opened.map_err(cut_short)??;
+        let opened = opened.map_err(cut_short)?;
+        let is_refused = |error: &Error| error.kind() == ErrorKind::Config;
+        if is_redis(&self.url) && opened.as_ref().is_err_and(is_refused) {
+            // Without a schema nothing is made before all is as it should be.
+            self.is_used = false;
+        }
+        let driver = opened?;
         self.is_used = true;
         Ok(driver)
+    }
+
+    /// Finds out whether a server without schemas answers, and makes nothing.
+    async fn ask(&self, registry: &Registry, clock: Arc<dyn Clock>) -> Result<(), Failure> {
+        let url = self.url.clone().with_option("create", "false")?;
+        match registry.open(&url, clock).await {
+            // There is no such store, or it is said once more what is wrong.
+            Err(error) if error.kind() == ErrorKind::Config => Ok(()),
+            opened => Ok(opened.map(drop)?),
+        }
     }
 
     /// Notes that stores are opened in it by others.

@@ -73,6 +73,7 @@ impl Session {
             // A file that may be made may be given its schema.
             "sqlite" if is_set(&url, "create", "true") => &[],
             "sled" => &[("create", "false")],
+            _ if is_redis(&url) => &[("create", "false")],
             "sqlite" => &[("create", "false"), ("migrations", "check")],
             "mariadb" | "mysql" | "postgres" | "postgresql" => &[("migrations", "check")],
             _ => &[],
@@ -94,6 +95,12 @@ impl Session {
         // A URL shows without its password.
         tracing::info!(store = %self.config.store.url, "store opened");
     }
+}
+
+/// Tells whether the store is on Redis or Valkey, in whichever form.
+pub(crate) fn is_redis(url: &StoreUrl) -> bool {
+    let scheme = url.scheme();
+    scheme.starts_with("redis") || scheme.starts_with("valkey")
 }
 
 /// The config file that is named; a variable that is empty counts as unset.

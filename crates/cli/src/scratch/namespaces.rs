@@ -7,8 +7,15 @@ use tokenkeep::{Registry, Result, StoreUrl};
 use tokio::sync::Semaphore;
 use tokio::task::JoinSet;
 
+use crate::session::is_redis;
+
 /// How many are removed at once.
 const AT_ONCE: u32 = 4;
+
+/// A script that takes away every key of the namespaces that it is given.
+const UNLINK: &str = "for _, name in ipairs(ARGV) do \
+                      for _, key in ipairs(redis.call('KEYS', name .. ':*')) do \
+                      redis.call('UNLINK', key) end end";
 
 /// The namespaces that a run may have made and not removed yet.
 #[derive(Clone)]
@@ -74,11 +81,12 @@ impl Namespaces {
     /// Says which are noted still, why, and how to remove them.
     pub(crate) fn remaining(&self, problem: &str) -> Option<String> {
         let expected = self.lock();
-        let (what, cascade) = match expected.first()?.scheme() {
-            "mysql" | "mariadb" => ("DATABASE", ""),
+        let names: Vec<_> = expected.iter().map(name).collect();
+        let (what, cascade) = match expected.first()? {
+            url if is_redis(url) => return Some(remaining_on_redis(&names, problem)),
+            url if matches!(url.scheme(), "mysql" | "mariadb") => ("DATABASE", ""),
             _ => ("SCHEMA", " CASCADE"),
         };
-        let names: Vec<_> = expected.iter().map(name).collect();
         let drop = |name: &String| format!("DROP {what} IF EXISTS {name}{cascade};");
         let statements: Vec<_> = names.iter().map(drop).collect();
         Some(format!(
@@ -97,6 +105,16 @@ impl Namespaces {
     fn lock(&self) -> MutexGuard<'_, Vec<StoreUrl>> {
         self.expected.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// The command is for redis-cli, and for an account that may look for keys.
+fn remaining_on_redis(names: &[String], problem: &str) -> String {
+    format!(
+        "of the namespaces on Redis these may remain: {} ({problem}). This removes them, on each \
+         master: EVAL \"{UNLINK}\" 0 {}",
+        names.join(", "),
+        names.join(" ")
+    )
 }
 
 fn name(url: &StoreUrl) -> String {

@@ -4,8 +4,9 @@ use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use libtest_mimic::{Completion, Failed, Trial};
-use tokenkeep_testkit::{Result, Server, Settings, require, shared};
+use tokenkeep_testkit::{Server, require};
 
+use crate::servers::Servers;
 use crate::support::{Answer, Home};
 
 /// A password that no account has.
@@ -19,134 +20,112 @@ pub(crate) enum Kind {
     Sqlite,
     Postgres,
     Mysql,
+    Redis,
+    Sentinel,
+    Cluster,
 }
+
+use Kind::{Cluster, Mysql, Postgres, Redis, Sentinel, Sqlite};
+
+pub(crate) const ALL: &[Kind] = &[Sqlite, Postgres, Mysql, Redis, Sentinel, Cluster];
+/// With a schema.
+pub(crate) const SQL: &[Kind] = &[Sqlite, Postgres, Mysql];
+pub(crate) const SQL_SERVERS: &[Kind] = &[Postgres, Mysql];
+/// One server.
+pub(crate) const SERVERS: &[Kind] = &[Postgres, Mysql, Redis];
+pub(crate) const REDIS: &[Kind] = &[Redis, Sentinel, Cluster];
 
 /// A store that is not there yet, and a folder to run the program in.
 pub(crate) struct Place {
     pub(crate) kind: Kind,
     pub(crate) home: Home,
     pub(crate) url: String,
-    /// What the store is called: a schema, a database or a file.
+    /// What the store is called: a namespace or a file.
     pub(crate) name: String,
-    server: Option<On>,
+    pub(crate) servers: Servers,
 }
 
-enum On {
-    Shared(&'static Server),
-    Alone(Box<Server>),
+/// The tests on a store of each of these kinds.
+pub(crate) fn on(kinds: &[Kind], tests: &[Test]) -> Vec<Trial> {
+    trials(kinds, tests, Servers::shared)
 }
 
-/// The test on a store of each kind.
-pub(crate) fn on_each(test: &Test) -> Vec<Trial> {
-    let kinds = [Kind::Sqlite, Kind::Postgres, Kind::Mysql];
-    kinds.map(|kind| trial(kind, test, shared_server)).into()
+/// The tests on a store of each of these kinds that has its servers for itself; one server of its own
+/// speaks TLS.
+pub(crate) fn on_alone(kinds: &[Kind], tests: &[Test]) -> Vec<Trial> {
+    trials(kinds, tests, Servers::alone)
 }
 
-/// The test on a server of each kind.
-pub(crate) fn on_each_server(test: &Test) -> Vec<Trial> {
-    let kinds = [Kind::Postgres, Kind::Mysql];
-    kinds.map(|kind| trial(kind, test, shared_server)).into()
+type Start = fn(Kind) -> tokenkeep_testkit::Result<Servers>;
+
+fn trials(kinds: &[Kind], tests: &[Test], start: Start) -> Vec<Trial> {
+    let on_each = |test| kinds.iter().map(move |kind| trial(*kind, test, start));
+    tests.iter().flat_map(on_each).collect()
 }
 
-/// The test on a server of each kind that is its own and speaks TLS.
-pub(crate) fn on_each_server_alone(test: &Test) -> Vec<Trial> {
-    let kinds = [Kind::Postgres, Kind::Mysql];
-    kinds.map(|kind| trial(kind, test, own_server)).into()
-}
-
-/// The test on a store of each kind that has its server for itself.
-pub(crate) fn on_each_alone(test: &Test) -> Vec<Trial> {
-    let kinds = [Kind::Sqlite, Kind::Postgres, Kind::Mysql];
-    kinds.map(|kind| trial(kind, test, own_server)).into()
-}
-
-fn trial(kind: Kind, test: &Test, server: fn(Kind) -> Option<Result<On>>) -> Trial {
+fn trial(kind: Kind, test: &Test, start: Start) -> Trial {
     let (name, run) = *test;
     let name = format!("{kind:?}::{name}").to_lowercase();
-    Trial::ignorable_test(name, move || -> std::result::Result<Completion, Failed> {
-        let server = match server(kind).map(require) {
-            None => None,
-            Some(Ok(server)) => Some(server),
-            Some(Err(reason)) => return Ok(Completion::ignored_with(reason)),
-        };
-        run(&Place::new(kind, server));
+    Trial::ignorable_test(name, move || -> Result<Completion, Failed> {
+        match require(start(kind)) {
+            Ok(servers) => run(&Place::new(kind, servers)),
+            Err(reason) => return Ok(Completion::ignored_with(reason)),
+        }
         Ok(Completion::Completed)
     })
 }
 
-fn shared_server(kind: Kind) -> Option<Result<On>> {
-    match kind {
-        Kind::Sqlite => None,
-        Kind::Postgres => Some(shared::postgres().map(On::Shared)),
-        Kind::Mysql => Some(shared::mariadb().map(On::Shared)),
-    }
-}
-
-fn own_server(kind: Kind) -> Option<Result<On>> {
-    let settings = Settings::new().with_tls();
-    let started = match kind {
-        Kind::Sqlite => return None,
-        Kind::Postgres => Server::postgres(&settings),
-        Kind::Mysql => mariadb_with_triggers(settings),
-    };
-    Some(started.map(|server| On::Alone(Box::new(server))))
-}
-
-/// The suite has tables refuse writes by triggers, which take this besides what a store needs.
-fn mariadb_with_triggers(settings: Settings) -> Result<Server> {
-    let settings = settings.with_option("log_bin_trust_function_creators", "1");
-    let server = Server::mariadb(&settings)?;
-    server.sql(&format!("GRANT TRIGGER ON *.* TO '{}'@'%'", server.user()))?;
-    Ok(server)
-}
-
 impl Place {
-    fn new(kind: Kind, server: Option<On>) -> Self {
+    fn new(kind: Kind, servers: Servers) -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = match &server {
-            None => "store.db".to_owned(),
-            Some(_) => format!("place_{number}"),
+        let name = match kind {
+            Sqlite => "store.db".to_owned(),
+            _ => format!("place_{number}"),
         };
-        let url = match &server {
-            None => format!("sqlite:{name}"),
-            Some(server) => server.get().url(&name),
-        };
+        let url = servers.url(&name);
         let home = Home::new().with_store(&url);
         Self {
             kind,
             home,
             url,
             name,
-            server,
+            servers,
         }
     }
 
     /// The server, where there is one.
     pub(crate) fn server(&self) -> &Server {
-        self.server.as_ref().unwrap().get()
+        self.servers.server()
     }
 
-    /// What namespaces of this program there are, on a server that is the test's own.
-    pub(crate) fn namespaces(&self) -> Vec<String> {
-        let named = match self.kind {
-            Kind::Sqlite => {
-                let entries = std::fs::read_dir(self.home.path()).unwrap();
-                let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
-                return entries
-                    .map(|entry| name(entry).into_string().unwrap())
-                    .collect();
-            }
-            Kind::Postgres => {
-                "SELECT nspname FROM pg_namespace WHERE nspname !~ '^(pg_|information_schema|public)'"
-            }
-            Kind::Mysql => {
-                "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN \
-                 ('mysql', 'sys', 'information_schema', 'performance_schema', 'tokenkeep', 'test')"
-            }
+    /// Tells whether the store is on Redis.
+    pub(crate) fn is_redis(&self) -> bool {
+        REDIS.contains(&self.kind)
+    }
+
+    /// The URL of the store for this account at this address, in a text as in a URL.
+    pub(crate) fn url_of(&self, account: &str, address: &str) -> String {
+        let (scheme, _) = self.url.split_once(':').unwrap();
+        let behind = match self.kind {
+            Sqlite | Postgres | Mysql => "/tokenkeep",
+            Redis | Cluster => "/0",
+            Sentinel => "/token-store/0",
         };
-        let listed = self.server().sql(named).unwrap();
-        listed.lines().map(|line| line.trim().to_owned()).collect()
+        let name = &self.name;
+        format!("{scheme}://{account}@{address}{behind}?namespace={name}")
+    }
+
+    /// What there is of this program, on servers that are the test's own.
+    pub(crate) fn namespaces(&self) -> Vec<String> {
+        if self.kind == Sqlite {
+            let entries = std::fs::read_dir(self.home.path()).unwrap();
+            let name = |entry: std::io::Result<std::fs::DirEntry>| entry.unwrap().file_name();
+            return entries
+                .map(|entry| name(entry).into_string().unwrap())
+                .collect();
+        }
+        self.servers.namespaces()
     }
 
     /// Runs the program on the store.
@@ -173,20 +152,10 @@ impl Place {
     }
 
     fn keeps_secrets(&self, answer: Answer) -> Answer {
-        let password = self.server.as_ref().map(|server| server.get().password());
-        for secret in password.into_iter().chain([WRONG]) {
+        for secret in self.servers.password().into_iter().chain([WRONG]) {
             let shown = answer.out.contains(secret) || answer.err.contains(secret);
             assert!(!shown, "a password is shown: {answer:?}");
         }
         answer
-    }
-}
-
-impl On {
-    fn get(&self) -> &Server {
-        match self {
-            Self::Shared(server) => server,
-            Self::Alone(server) => server,
-        }
     }
 }

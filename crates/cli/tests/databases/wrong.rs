@@ -16,62 +16,71 @@ pub(crate) const SERVER_TESTS: &[Test] = &[
     ("a_unix_socket_leads_to_the_server", socket),
 ];
 
+/// On several servers, which have no socket.
+pub(crate) const SEVERAL_TESTS: &[Test] = &[
+    ("a_wrong_account_is_refused", account),
+    ("servers_that_are_not_there_are_told_at_once", nobody),
+    ("servers_that_do_not_answer_are_told_in_time", silent),
+    ("a_password_comes_from_a_file", password_file),
+];
+
+/// The commands that open a store, one that makes it and those that do not.
+fn commands(place: &Place) -> Vec<&'static [&'static str]> {
+    let mut commands = vec![
+        &["check"][..],
+        &["create", "--user=a"],
+        &["migrate"],
+        &["demo"],
+    ];
+    // Without a schema nothing is opened for it.
+    commands.retain(|command| !place.is_redis() || *command != ["migrate"]);
+    commands
+}
+
 fn with(url: &str, option: &str) -> String {
     let mark = if url.contains('?') { '&' } else { '?' };
     format!("{url}{mark}{option}")
 }
 
 fn options(place: &Place) {
-    for (option, says) in [
+    let password = format!("password={WRONG}");
+    let mut options = vec![
         (
             "colour=red",
             "unknown option `colour`; the known ones are: ",
         ),
         ("durability=volatile", "not one of: sync, relaxed"),
-        ("migrations=never", "not one of: auto, check"),
-        ("pool_size=many", "not a whole number"),
         ("timeout=0s", "timeout of zero"),
-        (&format!("password={WRONG}"), "`password`"),
-    ] {
+        (&password, "`password`"),
+    ];
+    options.extend(if place.is_redis() {
+        [
+            ("replicas=-1", "not a whole number"),
+            ("connections=0", "not between 1 and"),
+        ]
+    } else {
+        [
+            ("migrations=never", "not one of: auto, check"),
+            ("pool_size=many", "not a whole number"),
+        ]
+    });
+    for (option, says) in options {
         let url = with(&place.url, option);
-        for args in [
-            &["check"][..],
-            &["create", "--user=a"],
-            &["migrate"],
-            &["demo"],
-        ] {
+        for args in commands(place) {
             place.run_on(&url, args).refused(2, says);
         }
         place.run(&["conformance", &url]).refused(2, says);
     }
 }
 
-/// The URL with this account, and this place and database behind it.
-fn other(place: &Place, account: &str, server: &str, database: &str) -> String {
-    let scheme = place.url.split(':').next().unwrap();
-    format!(
-        "{scheme}://{account}@{server}/{database}?namespace={}",
-        place.name
-    )
-}
-
-fn address(place: &Place) -> String {
-    format!("{}:{}", place.server().host(), place.server().port())
-}
-
 fn account(place: &Place) {
-    let server = address(place);
+    let server = place.servers.addresses();
     for url in [
-        other(place, &format!("tokenkeep:{WRONG}"), &server, "tokenkeep"),
-        other(place, "tokenkeep", &server, "tokenkeep"),
-        other(place, &format!("nobody:{WRONG}"), &server, "tokenkeep"),
+        place.url_of(&format!("tokenkeep:{WRONG}"), &server),
+        place.url_of("tokenkeep", &server),
+        place.url_of(&format!("nobody:{WRONG}"), &server),
     ] {
-        for args in [
-            &["check"][..],
-            &["create", "--user=a"],
-            &["migrate"],
-            &["demo"],
-        ] {
+        for args in commands(place) {
             place.run_on(&url, args).refused(2, "");
         }
     }
@@ -82,20 +91,26 @@ fn account(place: &Place) {
 }
 
 fn namespace(place: &Place) {
+    let only_of_redis: &[_] = if place.is_redis() {
+        &["a:b", "a{b}", "a*"]
+    } else {
+        &["a-b", "a.b"]
+    };
     for name in [
-        "a-b",
         "a%20b",
-        "a.b",
         "a%22b",
         "a%60b",
         "a%27b",
         "%C3%A9",
         &"x".repeat(65),
-    ] {
+    ]
+    .iter()
+    .chain(only_of_redis)
+    {
         let url = place
             .url
             .replace(&format!("={}", place.name), &format!("={name}"));
-        for args in [&["check"][..], &["create", "--user=a"], &["migrate"]] {
+        for args in commands(place).iter().filter(|args| ***args != ["demo"]) {
             place.run_on(&url, args).refused(2, "namespace");
         }
     }
@@ -108,18 +123,9 @@ fn nobody(place: &Place) {
         .local_addr()
         .unwrap()
         .port();
-    let url = other(
-        place,
-        &format!("a:{WRONG}"),
-        &format!("127.0.0.1:{port}"),
-        "d",
-    );
-    for args in [
-        &["check"][..],
-        &["create", "--user=a"],
-        &["migrate"],
-        &["demo"],
-    ] {
+    let server = format!("127.0.0.1:{port}");
+    let url = place.url_of(&format!("a:{WRONG}"), &server);
+    for args in commands(place) {
         place.run_on(&url, args).refused(3, "Unavailable");
     }
 }
@@ -127,16 +133,9 @@ fn nobody(place: &Place) {
 fn silent(place: &Place) {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let server = listener.local_addr().unwrap().to_string();
-    let url = with(
-        &other(place, &format!("a:{WRONG}"), &server, "d"),
-        "timeout=300ms",
-    );
-    for args in [
-        &["check"][..],
-        &["create", "--user=a"],
-        &["migrate"],
-        &["demo"],
-    ] {
+    let url = place.url_of(&format!("a:{WRONG}"), &server);
+    let url = with(&url, "timeout=300ms");
+    for args in commands(place) {
         let began = Instant::now();
         place.run_on(&url, args).refused(3, "Unavailable");
         assert!(began.elapsed() < Duration::from_secs(30), "{args:?}");
@@ -144,10 +143,9 @@ fn silent(place: &Place) {
 }
 
 fn password_file(place: &Place) {
-    let file = place
-        .home
-        .file("password", &format!("{}\n", place.server().password()));
-    let url = other(place, "tokenkeep", &address(place), "tokenkeep");
+    let password = place.servers.password().unwrap();
+    let file = place.home.file("password", &format!("{password}\n"));
+    let url = place.url_of("tokenkeep", &place.servers.addresses());
     let url = with(&url, &format!("password_file={file}"));
     place.run_on(&url, &["create", "--user=ada"]).expect(0);
     place.run(&["check"]).expect(0);
@@ -164,15 +162,19 @@ fn password_file(place: &Place) {
 fn socket(place: &Place) {
     let server = place.server();
     let socket = server.socket();
-    let (option, port) = match place.kind {
-        // PostgreSQL's option names the folder.
-        Kind::Postgres => ("host", socket.parent().unwrap().display().to_string()),
-        _ => ("socket", socket.display().to_string()),
-    };
+    let path = socket.display();
     let (_, rest) = place.url.split_once("://").unwrap();
     let (account, _) = rest.split_once('@').unwrap();
-    let url = other(place, account, &format!(":{}", server.port()), "tokenkeep");
-    let url = with(&url, &format!("{option}={port}"));
+    let url = place.url_of(account, &format!(":{}", server.port()));
+    let url = match place.kind {
+        // PostgreSQL's option names the folder.
+        Kind::Postgres => with(
+            &url,
+            &format!("host={}", socket.parent().unwrap().display()),
+        ),
+        Kind::Redis => format!("redis+unix://{account}@{path}?namespace={}", place.name),
+        _ => with(&url, &format!("socket={path}")),
+    };
     place.run_on(&url, &["create", "--user=ada"]).expect(0);
     let info = place
         .run_on(&url, &["check", "--format=json"])

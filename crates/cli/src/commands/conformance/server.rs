@@ -1,7 +1,9 @@
 //! A server: each case has namespaces of its own there.
 
+mod engine;
 mod mysql;
 mod postgres;
+mod redis;
 mod store;
 mod target;
 
@@ -12,6 +14,7 @@ use tokenkeep::{Clock, Error, ErrorKind, Registry, Result, StoreUrl};
 use tokenkeep_conformance::gate::{Behind, Gate};
 use tokio::runtime::Handle;
 
+use self::engine::Engine;
 use self::store::ServerStore;
 use self::target::Target;
 use super::with_short_timeout;
@@ -56,19 +59,37 @@ impl Server {
 
     /// Why a store cannot be reached through a gate, if it cannot.
     pub(super) fn no_gate(&self) -> Result<Option<&'static str>> {
-        let reason = "the suite holds up the server by a proxy on this machine, which \
-                      sslmode=verify-full lets through only if the URL names localhost or 127.0.0.1; \
-                      sslmode=require does too, and verifies nothing";
-        let refuses = Target::new(&self.url)?.refuses_a_gate();
-        Ok(refuses.then_some(reason))
+        let target = Target::new(&self.url)?;
+        Ok(match self.url.scheme() {
+            "redis+cluster" | "redis+sentinel" => Some(
+                "the suite holds up a server by a proxy, and is led past it: sentinels and the nodes of \
+                 a Cluster name the servers by their own addresses",
+            ),
+            "redis+unix" => Some(
+                "the suite holds up the server by a proxy at a port, which this URL cannot name; a \
+                 redis: URL can",
+            ),
+            _ if target.refuses_a_gate() => Some(
+                "the suite holds up the server by a proxy on this machine, which \
+                 sslmode=verify-full lets through only if the URL names localhost or 127.0.0.1; \
+                 sslmode=require does too, and verifies nothing",
+            ),
+            _ => None,
+        })
     }
 
     /// Why the store of the place cannot be made to take no writes, if it cannot.
     pub(super) async fn no_read_only(url: &StoreUrl) -> Option<String> {
+        let engine = Engine::of(url);
+        if engine == Engine::Redis {
+            let reason = "Redis takes no writes as a whole server: the suite would hold up those of \
+                          others";
+            return Some(reason.to_owned());
+        }
         let tried = async {
             let target = Target::new(url)?;
-            refuse_writes(url, &target, true).await?;
-            refuse_writes(url, &target, false).await
+            engine.refuse_writes(&target, true).await?;
+            engine.refuse_writes(&target, false).await
         };
         let error = tried.await.err()?;
         let cause = std::error::Error::source(&error).map(ToString::to_string);
@@ -81,10 +102,9 @@ impl Server {
     /// A gate to the server, and the URL by which a store is reached through it.
     fn gate(url: &StoreUrl) -> Result<(Gate, StoreUrl)> {
         let target = Target::new(url)?;
-        let host = target.address.host.as_deref().unwrap_or_default();
-        let port = target.port();
+        let (host, port) = target.host();
         let behind = match &target.socket {
-            Some(socket) if is_postgres(url) => {
+            Some(socket) if Engine::of(url) == Engine::Postgres => {
                 Behind::Unix(PathBuf::from(format!("{socket}/.s.PGSQL.{port}")))
             }
             Some(socket) => Behind::Unix(PathBuf::from(socket)),
@@ -113,20 +133,8 @@ impl Server {
     }
 }
 
-fn is_postgres(url: &StoreUrl) -> bool {
-    matches!(url.scheme(), "postgres" | "postgresql")
-}
-
-async fn refuse_writes(url: &StoreUrl, target: &Target, on: bool) -> Result<()> {
-    if is_postgres(url) {
-        postgres::refuse_writes(target, on).await
-    } else {
-        mysql::refuse_writes(target, on).await
-    }
-}
-
 /// Why a connection of the suite's own cannot be used.
-fn unusable(error: sqlx::Error) -> Error {
+fn unusable(error: impl std::error::Error + Send + Sync + 'static) -> Error {
     let problem = "the suite's own connection to the server failed";
     fault(ErrorKind::Unavailable, problem, error)
 }

@@ -11,13 +11,12 @@ use super::unusable;
 const READ_ONLY: u16 = 1290;
 
 async fn connect(target: &Target) -> Result<MySqlConnection> {
-    let address = &target.address;
-    let password = address.password.as_ref();
+    let (host, port) = target.host();
     let options = MySqlConnectOptions::new()
-        .host(address.host.as_deref().unwrap_or_default())
-        .port(target.port())
-        .username(address.user.as_deref().unwrap_or_default())
-        .password(password.map_or("", |text| text.as_str()))
+        .host(host)
+        .port(port)
+        .username(target.user())
+        .password(target.password())
         .database(&target.namespace)
         .ssl_mode(match target.encryption {
             Encryption::None => MySqlSslMode::Disabled,

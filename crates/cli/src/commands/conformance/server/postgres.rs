@@ -8,15 +8,13 @@ use super::target::{Encryption, Target};
 use super::unusable;
 
 async fn connect(target: &Target) -> Result<PgConnection> {
-    let address = &target.address;
-    let password = address.password.as_ref();
-    let host = target.socket.as_deref().or(address.host.as_deref());
+    let (host, port) = target.host();
     let options = PgConnectOptions::new_without_pgpass()
-        .host(host.unwrap_or_default())
-        .port(target.port())
-        .username(address.user.as_deref().unwrap_or_default())
-        .password(password.map_or("", |text| text.as_str()))
-        .database(address.database.as_deref().unwrap_or_default())
+        .host(target.socket.as_deref().unwrap_or(host))
+        .port(port)
+        .username(target.user())
+        .password(target.password())
+        .database(target.servers.path.first().map_or("", String::as_str))
         .ssl_mode(match target.encryption {
             Encryption::None => PgSslMode::Disable,
             Encryption::Require => PgSslMode::Require,

@@ -8,8 +8,9 @@ use tokenkeep::{Clock, Error, ErrorKind, MemoryDriver, Result, StoreUrl, TokenDr
 use tokenkeep_conformance::Store;
 use tokenkeep_conformance::gate::Gate;
 
+use super::Server;
+use super::engine::Engine;
 use super::target::Target;
-use super::{Server, is_postgres, mysql, postgres, refuse_writes};
 use crate::commands::conformance::call_timeout;
 
 /// One namespace, and perhaps another beside it; dropping it removes them.
@@ -96,11 +97,7 @@ impl Store for ServerStore {
 
     async fn contents(&self) -> Result<Vec<u8>> {
         let target = Target::new(&self.direct)?;
-        if is_postgres(&self.direct) {
-            postgres::contents(&target).await
-        } else {
-            mysql::contents(&target).await
-        }
+        Engine::of(&self.direct).contents(&target).await
     }
 
     async fn reopen(&mut self) -> Result<()> {
@@ -140,7 +137,8 @@ impl Store for ServerStore {
 
     async fn read_only(&self, on: bool) -> Result<()> {
         let target = Target::new(&self.direct)?;
-        refuse_writes(&self.direct, &target, on).await
+        let engine = Engine::of(&self.direct);
+        engine.refuse_writes(&target, on).await
     }
 
     fn call_timeout(&self) -> Duration {
