@@ -19,6 +19,8 @@ mod sentinel;
 mod slots;
 mod standalone;
 mod terms;
+#[cfg(test)]
+mod tests;
 mod tls;
 mod topology;
 mod unverified;
@@ -31,7 +33,6 @@ use redis::{Cmd, Value};
 use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome, read, write};
 use tokenkeep_core::Result;
 
-pub(crate) use self::inspect::Inspection;
 use self::job::Job;
 use self::node::Node;
 use self::topology::Topology;

@@ -98,11 +98,6 @@ impl Cluster {
         self.shared.owners().owns_all()
     }
 
-    /// Whether no owner of slots has a replica.
-    pub(super) fn has_no_replicas(&self) -> bool {
-        self.shared.owners().has_no_replicas()
-    }
-
     /// Asks any node who owns what.
     ///
     /// # Errors

@@ -1,7 +1,7 @@
 //! Writes that wait to be acknowledged, in groups: one wait covers all that came before it.
 
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use redis::{Arg, Cmd, Pipeline};
 use tokenkeep_backend::{Call, Failure, Outcome};
@@ -22,6 +22,9 @@ const MOST_WRITES: usize = 256;
 
 /// The size at which a group is full.
 const MOST_BYTES: usize = 1 << 20;
+
+/// How much earlier than the calls a wait ends; a server looks at its clock ten times a second.
+const MOST_EARLY: Duration = Duration::from_millis(250);
 
 /// How many writes wait for their group at the most.
 const MOST_WAITING: usize = 16_384;
@@ -164,7 +167,9 @@ impl Lane {
         for write in writes {
             commands.add_command(write);
         }
-        let bound = deadline.saturating_duration_since(Instant::now());
+        let left = deadline.saturating_duration_since(Instant::now());
+        // A little earlier than the calls end, so that they can be told what was missing.
+        let bound = left.saturating_sub((left / 4).min(MOST_EARLY));
         commands.add_command(acknowledgement.command(bound));
         let call = Call::until(deadline);
         let sending = self.shared.links[self.number].send_all(&call, &commands, 0);

@@ -53,7 +53,7 @@ pub(super) async fn open(options: &RedisOptions) -> Outcome<Network> {
     for facts in &facts {
         check_server(options, facts)?;
     }
-    check_replicas(options, &servers, &facts)?;
+    check_replicas(options, &facts)?;
     if let Some(acknowledgement) = durability::acknowledgement(options, &facts)? {
         // It is set once, here.
         let _ = terms.acknowledgement.set(acknowledgement);
@@ -96,23 +96,23 @@ fn check_server(options: &RedisOptions, facts: &Facts) -> Outcome<()> {
         .info("redis_mode")
         .or_else(|| facts.info("server_mode"));
     match (mode, facts.info("role")) {
-        (Some("cluster"), _) => Err(unusable("the server is a node of a Cluster")),
-        (Some("sentinel"), _) => Err(unusable("the server is a sentinel")),
+        (Some("cluster"), _) => Err(unusable(
+            "the server is a node of a Cluster, whose URL begins with redis+cluster:",
+        )),
+        (Some("sentinel"), _) => Err(unusable(
+            "the server is a sentinel, whose URL begins with redis+sentinel:",
+        )),
         (_, Some("slave")) => Err(unusable("the server is a replica; its master is needed")),
         _ => Ok(()),
     }
 }
 
-/// Without any replica each write would be in doubt.
-fn check_replicas(options: &RedisOptions, servers: &Topology, facts: &[Facts]) -> Outcome<()> {
+/// Without any replica each write would be in doubt. One master may have lost its own a while ago; and
+/// nodes of a Cluster do not name a replica that was sent nothing yet, but its master does.
+fn check_replicas(options: &RedisOptions, masters: &[Facts]) -> Outcome<()> {
     let wanted = durability::replicas(options);
-    let is_alone = |facts: &Facts| facts.number("connected_slaves") == 0;
-    let has_none = match servers {
-        // A node does not name a replica that has not been sent anything yet.
-        Topology::Cluster(cluster) => cluster.has_no_replicas() && facts.iter().all(is_alone),
-        _ => facts.iter().all(is_alone),
-    };
-    if wanted > 0 && has_none {
+    let mut connected = masters.iter().map(|facts| facts.number("connected_slaves"));
+    if wanted > 0 && connected.all(|count| count == 0) {
         let problem =
             format!("replicas={wanted} is asked for, and there is none; replicas=0 does without");
         return Err(unusable(&problem));

@@ -18,7 +18,6 @@ pub(super) struct Owners {
     terms: Arc<Terms>,
     nodes: HashMap<Host, Arc<Node>>,
     slots: Vec<Option<Arc<Node>>>,
-    replicas: usize,
 }
 
 impl Owners {
@@ -27,7 +26,6 @@ impl Owners {
             terms: Arc::clone(terms),
             nodes: HashMap::new(),
             slots: vec![None; usize::from(COUNT)],
-            replicas: 0,
         }
     }
 
@@ -63,7 +61,6 @@ impl Owners {
         }
         self.nodes
             .retain(|host, _| ranges.iter().any(|range| range.master == *host));
-        self.replicas = ranges.iter().map(|range| range.replicas).max().unwrap_or(0);
     }
 
     /// All owners of slots, each once.
@@ -84,11 +81,6 @@ impl Owners {
     /// Whether every slot has an owner.
     pub(super) fn owns_all(&self) -> bool {
         self.slots.iter().all(Option::is_some)
-    }
-
-    /// Whether no owner has a replica.
-    pub(super) const fn has_no_replicas(&self) -> bool {
-        self.replicas == 0
     }
 
     /// Some of the nodes that are known.

@@ -13,8 +13,6 @@ pub(super) struct Range {
     pub(super) first: u16,
     pub(super) last: u16,
     pub(super) master: Host,
-    /// How many replicas the owner has.
-    pub(super) replicas: usize,
 }
 
 /// Reads the answer to `CLUSTER SLOTS` of the node with this name; `None` if it makes no sense.
@@ -29,7 +27,7 @@ fn read(range: &Value, asked: &str) -> Option<Range> {
     let Value::Array(parts) = range else {
         return None;
     };
-    let [first, last, master, replicas @ ..] = parts.as_slice() else {
+    let [first, last, master, ..] = parts.as_slice() else {
         return None;
     };
     let (first, last) = (slot(first)?, slot(last)?);
@@ -37,7 +35,6 @@ fn read(range: &Value, asked: &str) -> Option<Range> {
         first,
         last,
         master: host(master, asked)?,
-        replicas: replicas.len(),
     })
 }
 
@@ -147,7 +144,6 @@ mod tests {
                 first: 5,
                 last: 9,
                 master: host(expected, 7000),
-                replicas: 1,
             };
             assert_eq!(ranges(&answer, "seed"), Some(vec![expected]));
         }

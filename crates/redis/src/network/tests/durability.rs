@@ -1,0 +1,168 @@
+//! What writes wait for.
+
+use std::time::{Duration, Instant};
+
+use futures::future::try_join_all;
+use tokenkeep_backend::Cause;
+use tokenkeep_core::Durability;
+use tokenkeep_testkit::{SentinelSet, Server, Settings, require_or_tell};
+
+use super::support::{
+    LONG, assert_config, connections, open, options, redis, sentinel_options, text,
+};
+use crate::options::RedisOptions;
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn redis_with(name: &str, value: &str) -> Option<Server> {
+    require_or_tell(Server::redis(&Settings::new().with_option(name, value)))
+}
+
+fn relaxed(server: &Server) -> RedisOptions {
+    RedisOptions {
+        durability: Durability::Relaxed,
+        ..options(server)
+    }
+}
+
+#[tokio::test]
+async fn what_the_server_does_not_write_at_once_is_not_sync() {
+    for (name, value) in [
+        ("appendfsync", "everysec"),
+        ("appendfsync", "no"),
+        ("appendonly", "no"),
+    ] {
+        let Some(server) = redis_with(name, value) else {
+            return;
+        };
+        assert_config(&options(&server), "durability=relaxed").await;
+        assert_eq!(
+            open(&relaxed(&server))
+                .await
+                .count("a", LONG)
+                .await
+                .unwrap(),
+            1
+        );
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_can_be_waited_for_is_sync() {
+    let settings = Settings::new().with_option("appendfsync", "everysec");
+    let Some(server) = require_or_tell(Server::valkey(&settings)) else {
+        return;
+    };
+    let network = open(&options(&server)).await;
+    for count in 1..4 {
+        assert_eq!(network.count("a", LONG).await.unwrap(), count);
+    }
+    server.kill().unwrap();
+    server.restart().unwrap();
+    assert_eq!(network.get("a", LONG).await.unwrap(), text("3"));
+    let Some(without) = require_or_tell(Server::valkey(
+        &Settings::new().with_option("appendonly", "no"),
+    )) else {
+        return;
+    };
+    assert_config(&options(&without), "append-only").await;
+}
+
+#[tokio::test]
+async fn an_account_that_may_not_ask_is_told_so() {
+    let Some(server) = redis() else { return };
+    let account = server.user().to_owned();
+    server
+        .command(&["ACL", "SETUSER", &account, "-config"])
+        .unwrap();
+    assert_config(&options(&server), "CONFIG GET").await;
+    let Some(valkey) = require_or_tell(Server::valkey(&Settings::new())) else {
+        return;
+    };
+    valkey
+        .command(&["ACL", "SETUSER", &account, "-config"])
+        .unwrap();
+    assert_eq!(
+        open(&options(&valkey))
+            .await
+            .count("a", LONG)
+            .await
+            .unwrap(),
+        1
+    );
+}
+
+#[tokio::test]
+async fn replicas_that_are_not_there_are_not_waited_for() {
+    let Some(server) = redis() else { return };
+    let mut options = options(&server);
+    options.replicas = Some(1);
+    assert_config(&options, "replicas=0").await;
+}
+
+#[tokio::test]
+async fn a_write_that_too_few_replicas_have_is_in_doubt() {
+    let Some(set) = require_or_tell(SentinelSet::redis(&Settings::new().patient())) else {
+        return;
+    };
+    let mut options = sentinel_options(&set);
+    options.replicas = Some(2);
+    let network = open(&options).await;
+    assert_eq!(network.count("a", LONG).await.unwrap(), 1);
+    let frozen = &set.nodes()[1];
+    frozen.freeze().unwrap();
+    let began = Instant::now();
+    let failure = network.count("a", SECOND).await.unwrap_err();
+    assert_eq!(failure.cause, Cause::Lost, "{}", failure.message);
+    assert!(
+        failure.message.contains("1 of replicas=2"),
+        "{}",
+        failure.message
+    );
+    assert!(began.elapsed() < 5 * SECOND);
+    // Reads do not wait behind it.
+    let began = Instant::now();
+    let (writes, read) = tokio::join!(
+        futures::future::join_all((0..20).map(|_| network.count("a", SECOND))),
+        network.get("a", SECOND)
+    );
+    assert_eq!(read.unwrap(), text("2"));
+    assert!(writes.iter().all(Result::is_err));
+    assert!(began.elapsed() < 5 * SECOND);
+    frozen.thaw();
+    network.count("a", LONG).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_writes_share_their_waits() {
+    let Some(set) = require_or_tell(SentinelSet::redis(&Settings::new().patient())) else {
+        return;
+    };
+    let network = open(&sentinel_options(&set)).await;
+    let counted = try_join_all((0..1_000).map(|_| network.count("a", LONG))).await;
+    let mut counted = counted.unwrap();
+    counted.sort_unstable();
+    assert_eq!(counted, (1..=1_000).collect::<Vec<_>>());
+    let master = set.master().unwrap();
+    let calls = master.command(&["INFO", "commandstats"]).unwrap();
+    let waits = calls.lines().find(|line| line.starts_with("cmdstat_wait:"));
+    let waits = waits.and_then(|line| line.split_once("calls=")?.1.split(',').next());
+    let waits: u32 = waits.unwrap().parse().unwrap();
+    assert!((1..=200).contains(&waits), "{waits}");
+    assert!(connections(master) <= 6);
+}
+
+#[tokio::test]
+async fn a_refused_write_is_not_waited_for_in_doubt() {
+    let Some(set) = require_or_tell(SentinelSet::redis(&Settings::new().patient())) else {
+        return;
+    };
+    let network = open(&sentinel_options(&set)).await;
+    let master = set.master().unwrap();
+    master
+        .command(&["CONFIG", "SET", "maxmemory", "1"])
+        .unwrap();
+    let failure = network.set("a", "1", LONG).await.unwrap_err();
+    assert!(failure.message.contains("OOM"), "{}", failure.message);
+    assert!(matches!(failure.cause, Cause::Refused(_)));
+}

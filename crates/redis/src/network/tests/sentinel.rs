@@ -1,0 +1,141 @@
+//! A master that sentinels watch over.
+
+use std::time::{Duration, Instant};
+
+use tokenkeep_backend::Cause;
+use tokenkeep_core::ErrorKind;
+use tokenkeep_testkit::{SentinelSet, Settings, require_or_tell};
+use zeroize::Zeroizing;
+
+use super::support::{LONG, assert_config, open, refusal, sentinel_options, unavailable};
+use crate::network::Network;
+use crate::options::{RedisOptions, Servers};
+
+const SECOND: Duration = Duration::from_secs(1);
+
+fn set() -> Option<SentinelSet> {
+    require_or_tell(SentinelSet::redis(&Settings::new()))
+}
+
+/// Counts up until it works, and gives the number.
+async fn count_again(network: &Network) -> u64 {
+    let began = Instant::now();
+    loop {
+        match network.count("a", 10 * SECOND).await {
+            Ok(number) => return number,
+            Err(failure) => {
+                let is_expected = unavailable(&failure) || failure.cause == Cause::Lost;
+                assert!(is_expected, "{failure:?}");
+                assert!(began.elapsed() < LONG, "{failure:?}");
+            }
+        }
+    }
+}
+
+/// A number that all servers have.
+async fn count_everywhere(set: &SentinelSet) -> u64 {
+    let mut options = sentinel_options(set);
+    options.replicas = Some(2);
+    open(&options).await.count("a", LONG).await.unwrap()
+}
+
+#[tokio::test]
+async fn the_master_is_found_and_its_successor_too() {
+    let Some(set) = require_or_tell(SentinelSet::redis(&Settings::new().patient())) else {
+        return;
+    };
+    let network = open(&sentinel_options(&set)).await;
+    assert_eq!(network.count("a", LONG).await.unwrap(), 1);
+    assert_eq!(count_everywhere(&set).await, 2);
+    set.failover().unwrap();
+    assert!(count_again(&network).await >= 3);
+}
+
+#[tokio::test]
+async fn a_master_that_is_killed_is_replaced() {
+    let Some(set) = set() else { return };
+    let network = open(&sentinel_options(&set)).await;
+    assert_eq!(count_everywhere(&set).await, 1);
+    let before = set.kill_master().unwrap();
+    let second = count_again(&network).await;
+    assert!(second >= 2);
+    // It comes back as a replica, and is asked no more.
+    before.restart().unwrap();
+    set.wait_ok().unwrap();
+    assert!(count_again(&network).await > second);
+}
+
+#[tokio::test]
+async fn a_frozen_master_is_replaced() {
+    let Some(set) = set() else { return };
+    let mut options = sentinel_options(&set);
+    options.timeout = 2 * SECOND;
+    let network = open(&options).await;
+    assert_eq!(network.count("a", LONG).await.unwrap(), 1);
+    assert_eq!(count_everywhere(&set).await, 2);
+    let master = set.master().unwrap();
+    master.freeze().unwrap();
+    let failure = network.count("a", SECOND / 4).await.unwrap_err();
+    assert_eq!(failure.cause, Cause::Lost, "{}", failure.message);
+    let mut last = count_again(&network).await;
+    assert!(last >= 3);
+    // It takes itself for the master still when it goes on.
+    master.thaw();
+    for _ in 0..50 {
+        let next = count_again(&network).await;
+        assert!(next > last, "{next} after {last}");
+        last = next;
+    }
+}
+
+#[tokio::test]
+async fn one_sentinel_that_answers_is_enough() {
+    let Some(set) = set() else { return };
+    let [first, second, _] = set.sentinels() else {
+        panic!("three sentinels");
+    };
+    first.kill().unwrap();
+    second.freeze().unwrap();
+    let network = open(&sentinel_options(&set)).await;
+    assert_eq!(network.count("a", LONG).await.unwrap(), 1);
+    second.thaw();
+}
+
+fn with_master(options: &RedisOptions, name: &str) -> RedisOptions {
+    let mut options = options.clone();
+    if let Servers::Sentinel(servers) = &mut options.servers {
+        servers.master = name.to_owned();
+    }
+    options
+}
+
+#[tokio::test]
+async fn sentinels_that_cannot_help_are_told_apart() {
+    let Some(set) = set() else { return };
+    let good = sentinel_options(&set);
+    assert_config(&with_master(&good, "another"), "another").await;
+    let mut many = good.clone();
+    many.replicas = Some(2);
+    assert_eq!(open(&many).await.count("a", LONG).await.unwrap(), 1);
+    for sentinel in set.sentinels() {
+        sentinel.kill().unwrap();
+    }
+    let error = refusal(&good).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+}
+
+#[tokio::test]
+async fn sentinels_have_an_account_of_their_own() {
+    let settings = Settings::new().with_guarded_sentinels();
+    let Some(set) = require_or_tell(SentinelSet::redis(&settings)) else {
+        return;
+    };
+    let mut options = sentinel_options(&set);
+    assert_config(&options, "NOAUTH").await;
+    let (user, password) = set.sentinel_account();
+    if let Servers::Sentinel(servers) = &mut options.servers {
+        servers.user = Some(user.to_owned());
+        servers.password = Some(Zeroizing::new(password.to_owned()));
+    }
+    assert_eq!(open(&options).await.count("a", LONG).await.unwrap(), 1);
+}
