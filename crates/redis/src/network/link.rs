@@ -116,10 +116,12 @@ impl Link {
     }
 
     /// Takes no more calls over this connection.
-    fn retire(&self, failed: &Arc<Connection>) {
+    fn retire(&self, failed: &Arc<Connection>, problem: &str) {
         let mut state = lock(&self.state);
         if matches!(&*state, State::Up(current) if Arc::ptr_eq(current, failed)) {
             *state = State::Down;
+            drop(state);
+            tracing::warn!(server = %self.address, problem, "a connection is given up");
         }
     }
 }
@@ -147,8 +149,8 @@ struct Wait<'a> {
 impl Wait<'_> {
     fn end<T>(&mut self, outcome: Outcome<T>) -> Outcome<T> {
         self.has_ended = true;
-        if outcome.is_err() {
-            self.link.retire(self.connection);
+        if let Err(failure) = &outcome {
+            self.link.retire(self.connection, &failure.message);
         }
         outcome
     }
@@ -160,7 +162,7 @@ impl Drop for Wait<'_> {
     fn drop(&mut self) {
         let is_frozen = || self.connection.answers() == self.answers;
         if !self.has_ended && Instant::now() >= self.call.deadline() && is_frozen() {
-            self.link.retire(self.connection);
+            self.link.retire(self.connection, "no answer came in time");
         }
     }
 }

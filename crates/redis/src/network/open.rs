@@ -17,12 +17,13 @@ use super::sentinel::Sentinel;
 use super::standalone::Standalone;
 use super::terms::Terms;
 use super::topology::Topology;
-use crate::options::{Address, RedisOptions, SentinelServers, Servers};
+use crate::options::{Address, Host, RedisOptions, SentinelServers, Servers};
 
 /// A connection that takes longer than this is not waited for where another server may be the one to ask.
 const MOST_PATIENCE: Duration = Duration::from_secs(2);
 
 pub(super) async fn open(options: &RedisOptions) -> Outcome<Network> {
+    check_options(options).await?;
     let patience = (options.timeout / 4).min(MOST_PATIENCE);
     let bound = match &options.servers {
         Servers::Standalone(_) => options.timeout,
@@ -60,6 +61,33 @@ pub(super) async fn open(options: &RedisOptions) -> Outcome<Network> {
     }
     let options = options.clone();
     Ok(Network { options, servers })
+}
+
+/// Refuses what cannot work, before the first connection.
+async fn check_options(options: &RedisOptions) -> Outcome<()> {
+    let hosts: Vec<String> = match &options.servers {
+        Servers::Standalone(Address::Unix(path)) => vec![path.display().to_string()],
+        Servers::Standalone(Address::Tcp(host)) => vec![host.name.clone()],
+        Servers::Sentinel(servers) => names(&servers.sentinels),
+        Servers::Cluster(seeds) => names(seeds),
+    };
+    if hosts.is_empty() {
+        return Err(unusable("no server is named"));
+    }
+    if matches!(options.servers, Servers::Cluster(_)) && options.database != 0 {
+        return Err(unusable("database is always 0 on a Cluster"));
+    }
+    let tls = options.tls.clone();
+    let check = move || hosts.iter().try_for_each(|host| tls.check(host));
+    // It reads files.
+    match tokio::task::spawn_blocking(check).await {
+        Ok(checked) => checked.map_err(|error| Failure::refused(error.kind(), error.message())),
+        Err(_) => Err(unusable("the program is ending")),
+    }
+}
+
+fn names(hosts: &[Host]) -> Vec<String> {
+    hosts.iter().map(|host| host.name.clone()).collect()
 }
 
 fn dialer(

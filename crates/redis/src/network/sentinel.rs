@@ -95,6 +95,7 @@ impl Shared {
         for sentinel in &self.sentinels {
             match self.master_by(sentinel).await {
                 Ok(master) => {
+                    tracing::info!(master = %master.address(), "the sentinels name the master");
                     *self.current() = Some(Arc::clone(&master));
                     return Ok(master);
                 }

@@ -111,3 +111,23 @@ async fn files_that_are_no_certificates_are_named() {
     };
     assert_config(&with(&server, wrong), "server.key").await;
 }
+
+#[tokio::test]
+async fn options_that_cannot_work_are_refused_before_the_first_connection() {
+    let Some(server) = server() else { return };
+    let files = server.tls().unwrap();
+    let halved = Tls {
+        certificate: Some(files.certificate.clone()),
+        ..mode(TlsMode::Require)
+    };
+    assert_config(&with(&server, halved), "key").await;
+    let mut socket = with(&server, mode(TlsMode::Require));
+    socket.servers = Servers::Standalone(Address::Unix(server.socket()));
+    assert_config(&socket, "Unix socket").await;
+    let mut database = with(&server, Tls::default());
+    database.servers = Servers::Cluster(vec![super::support::host(&server)]);
+    database.database = 1;
+    assert_config(&database, "database").await;
+    database.servers = Servers::Cluster(Vec::new());
+    assert_config(&database, "no server").await;
+}
