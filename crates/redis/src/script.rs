@@ -47,6 +47,7 @@ const UNLINK: &str = include_str!("scripts/part_unlink.lua");
 const STORE: &str = include_str!("scripts/part_store.lua");
 const REVOKE: &str = include_str!("scripts/part_revoke.lua");
 const FENCED: &str = include_str!("scripts/part_fence.lua");
+const BULK: &str = include_str!("scripts/part_bulk.lua");
 const FILTER: &str = include_str!("scripts/part_filter.lua");
 
 /// Makes the store's constants.
@@ -93,12 +94,25 @@ pub(crate) static ROTATE: LazyLock<Script> = LazyLock::new(|| {
 /// Revokes what matches in one stretch of an index.
 pub(crate) static DELETE_PAGE: LazyLock<Script> = LazyLock::new(|| {
     let own = include_str!("scripts/delete_page.lua");
-    Script::new(FREES, &[BASE, RECORD, INDEX, REVOKE, FILTER, own])
+    bulk(own)
 });
 
-/// Puts up a bulk revocation's fence again, or takes it away.
-pub(crate) static FENCE: LazyLock<Script> =
-    LazyLock::new(|| Script::new(FREES, &[BASE, include_str!("scripts/fence.lua")]));
+/// Revokes what matches of the successors that were stored behind a bulk revocation's back.
+pub(crate) static DELETE_LATE: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/delete_late.lua");
+    bulk(own)
+});
+
+fn bulk(own: &str) -> Script {
+    let parts = [BASE, RECORD, INDEX, REVOKE, FENCED, FILTER, BULK, own];
+    Script::new(FREES, &parts)
+}
+
+/// Lets a bulk revocation's mark count on, or takes it away.
+pub(crate) static FENCE: LazyLock<Script> = LazyLock::new(|| {
+    let own = include_str!("scripts/fence.lua");
+    Script::new(FREES, &[BASE, RECORD, INDEX, FENCED, own])
+});
 
 /// Gives what matches in one stretch of an index.
 pub(crate) static LIST_PAGE: LazyLock<Script> = LazyLock::new(|| {
@@ -133,6 +147,7 @@ mod tests {
             &DELETE,
             &ROTATE,
             &DELETE_PAGE,
+            &DELETE_LATE,
             &FENCE,
             &LIST_PAGE,
             &REVOKED_PAGE,

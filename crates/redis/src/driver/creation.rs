@@ -92,7 +92,7 @@ impl Creation<'_> {
             (record.id, value, ttl)
         };
         let stored: Vec<_> = numbers.iter().map(stored).collect();
-        let mut arguments: Vec<&[u8]> = vec![b"0"];
+        let mut arguments: Vec<&[u8]> = vec![b"", b"0"];
         for (id, value, ttl) in &stored {
             arguments.extend([id.as_bytes(), value.as_slice(), ttl.as_bytes()]);
         }

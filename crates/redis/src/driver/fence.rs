@@ -1,4 +1,4 @@
-//! Keeps rotations from storing successors behind a bulk revocation's back.
+//! The mark of a bulk revocation, by which successors are noted for it that rotations store behind its back.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -21,6 +21,10 @@ const MOST: Duration = Duration::from_secs(20);
 
 /// The mark that a bulk revocation leaves in each shard with its first step there, and takes away when all
 /// shards are done. Where it is dropped before, that is made up for in the background.
+///
+/// It is open first, and successors that are stored meanwhile are noted for it. When all indexes are walked
+/// it is closed in one shard after the other, and what was noted there is revoked; no successor is stored
+/// then. So once it is closed everywhere no token is active that has an ancestor from before.
 #[derive(Debug)]
 pub(super) struct Fence {
     core: Arc<Core>,
@@ -44,28 +48,27 @@ impl Fence {
         &self.mark
     }
 
-    /// Goes through with a bulk revocation while the fence stands in all shards, those included that are
-    /// done already.
+    /// Goes through with a part of a bulk revocation while the mark counts in all shards, those included that
+    /// are done already.
     pub(super) async fn around<T>(&self, work: impl Future<Output = T>) -> Outcome<T> {
         let mut work = std::pin::pin!(work);
         loop {
             if let Ok(done) = timeout(AGAIN, &mut work).await {
                 return Ok(done);
             }
-            // In a store of one shard each step puts it up again.
-            if self.core.is_sharded() {
-                set(&self.core, &self.index, self.mark, LIFETIME).await?;
-            }
+            set(&self.core, &self.index, self.mark, LIFETIME).await?;
         }
+    }
+
+    /// There is none: the bulk revocation took one step.
+    pub(super) fn was_not_needed(mut self) {
+        self.is_standing = false;
     }
 
     /// Takes it away. One that cannot be taken away goes by itself, and delays rotations until then.
     pub(super) async fn lift(mut self) {
+        let _ = set(&self.core, &self.index, self.mark, b"0").await;
         self.is_standing = false;
-        // In a store of one shard the last step has taken it away.
-        if self.core.is_sharded() {
-            let _ = set(&self.core, &self.index, self.mark, b"0").await;
-        }
     }
 }
 
@@ -82,8 +85,8 @@ impl Drop for Fence {
     }
 }
 
-/// Puts up the fence in all shards, or takes it away with no lifetime. It is put up by the steps of the
-/// bulk revocation, with the replicas that they ask for: here it may be done twice, and asks for none.
+/// Lets the mark count on in all shards, or takes it away with no lifetime. It was made by a step of the bulk
+/// revocation, with the replicas that this asks for: here it may be done twice, and asks for none.
 async fn set(core: &Core, index: &str, mark: [u8; 8], lifetime: &[u8]) -> Outcome<()> {
     let call = Call::within(core.timeout.min(MOST));
     let (call, now) = (&call, core.now());

@@ -3,16 +3,21 @@
 //! Where both tokens lie in one shard it is one script. Where they do not:
 //!
 //! 1. The old token is looked at.
-//! 2. The successor is stored, unless its id is taken. Where a bulk revocation is under way at one of its
-//!    anchors it waits, and begins again with 1: that revocation may have left the successor's shard
-//!    and not have reached the old token's yet.
+//! 2. The successor is stored, unless its id is taken, and noted for the bulk revocations under way at its
+//!    anchors: one may have left the successor's shard and not have reached the old token's yet. Where one
+//!    is about to end it waits, and begins again with 1.
 //! 3. The old token is revoked if it is still active: that is the rotation.
 //! 4. If it is not, the successor is taken away again.
+//!
+//! Until a while after 2 it is written beside the successor whose place it is to take, so that a bulk
+//! revocation that meets it before 3 can tell in the end whether it ever was a token.
 //!
 //! After a crash behind 2 or 3 a successor remains that nobody was given; it stands in all indexes, so bulk
 //! revocation finds it. A crash behind 3 leaves nothing undone.
 
-use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome, write};
+use std::time::Duration;
+
+use tokenkeep_backend::{Call, Cause, ENDLESS, Effect, Failure, Outcome, write};
 use tokenkeep_core::{
     Error, Limits, Result, Rotation, Timestamp, TokenId, TokenRecord, TokenState,
 };
@@ -22,6 +27,9 @@ use super::{places, single};
 use crate::record::{decode_revocation, encode};
 use crate::reply::{Reply, sensible, strange};
 use crate::script::{CREATE, DELETE, ROTATE, UNDO};
+
+/// How much longer than a rotation takes at most its successor counts as not settled.
+const SETTLED: Duration = Duration::from_secs(60);
 
 /// How a rotation ended where nothing failed.
 enum Turn {
@@ -121,7 +129,7 @@ impl Rotating<'_> {
         let mut reply = Reply::of(reply.await?)?;
         match reply.integer()? {
             3 => Ok(Turn::SuccessorExists),
-            4 => Err(fenced()),
+            4 => Err(closed()),
             code => self.turn(code, reply, least).await,
         }
     }
@@ -152,13 +160,17 @@ impl Rotating<'_> {
         let now = core.now();
         let ttl = lifetime(self.successor.expires_at, now);
         let new = self.successor.id.as_bytes().as_slice();
-        let arguments = [b"1", new, &self.value, ttl.as_bytes()];
+        let settled = (core.timeout.min(ENDLESS) + SETTLED)
+            .as_millis()
+            .to_string();
+        let old = self.old.as_bytes().as_slice();
+        let arguments = [old, settled.as_bytes(), new, &self.value, ttl.as_bytes()];
         let shard = core.keys.shard_of(&self.successor.id);
         let reply = core.run(call, Effect::Writes, &CREATE, shard, now, &arguments);
         match Reply::of(reply.await?)?.integer()? {
             1 => Ok(None),
             0 => Ok(Some(look().await?.unwrap_or(Turn::SuccessorExists))),
-            _ => Err(fenced()),
+            _ => Err(closed()),
         }
     }
 
@@ -200,6 +212,6 @@ impl Rotating<'_> {
     }
 }
 
-fn fenced() -> Failure {
-    Failure::again("a bulk revocation that concerns the successor is under way")
+fn closed() -> Failure {
+    Failure::again("a bulk revocation that concerns the successor is about to end")
 }

@@ -24,7 +24,7 @@ async fn store(core: &Core, record: &TokenRecord) -> Outcome<bool> {
     let now = core.now();
     let (value, ttl) = (encode(record), lifetime(record.expires_at, now));
     let id = record.id.as_bytes().as_slice();
-    let arguments = [b"0", id, &value, ttl.as_bytes()];
+    let arguments = [b"", &b"0"[..], id, &value, ttl.as_bytes()];
     let shard = core.keys.shard_of(&record.id);
     let (call, effect) = (core.call(), Effect::Writes);
     let reply = core.run(&call, effect, &CREATE, shard, now, &arguments);

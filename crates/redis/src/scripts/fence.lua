@@ -1,6 +1,12 @@
--- Puts up a bulk revocation's fence, or takes it away.
--- ARGV[3]: the index. ARGV[4]: the fence. ARGV[5]: the milliseconds that it lives; 0 takes it away.
-local key = P .. 'bulk:' .. ARGV[3]
-if ARGV[5] == '0' then return call('ZREM', key, ARGV[4]) end
-call('ZADD', key, 0, ARGV[4])
-return call('PEXPIRE', key, ARGV[5])
+-- Lets a bulk revocation's mark count on, where it stands, or takes it away.
+-- ARGV[3]: the index. ARGV[4]: the mark. ARGV[5]: the milliseconds that it counts; 0 takes it away.
+for _, state in ipairs({ 'o', 'c' }) do
+  local mark = ARGV[4] .. state
+  if ARGV[5] == '0' then
+    call('ZREM', fence_key(ARGV[3]), mark)
+  elseif call('ZSCORE', fence_key(ARGV[3]), mark) then
+    mark_until(ARGV[3], mark, tonumber(ARGV[5]))
+  end
+end
+if ARGV[5] == '0' then call('UNLINK', late_key(ARGV[4])) end
+return 1

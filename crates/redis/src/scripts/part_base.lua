@@ -12,3 +12,13 @@ local function passed(text, at)
   local hi, lo = struct.unpack('>I4I4', text, at)
   return hi < NEXT_HI or (hi == NEXT_HI and lo < NEXT_LO)
 end
+
+-- Near enough for bounds in time.
+local function now_micros()
+  return NEXT_HI * 4294967296 + NEXT_LO
+end
+
+-- A number without an exponent.
+local function whole(number)
+  return string.format('%.0f', number)
+end

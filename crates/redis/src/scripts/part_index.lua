@@ -15,11 +15,6 @@ local function index_keys(block)
   return keys
 end
 
--- A number without an exponent.
-local function whole(number)
-  return string.format('%.0f', number)
-end
-
 -- Lets a key live at least so many milliseconds; with room, so that it need not be told each time.
 local function keep(key, ttl)
   if call('PTTL', key) < ttl then

@@ -8,7 +8,9 @@ if not old then return { 0 } end
 parts(old)
 if passed(old, 3) then return { 0 } end
 if byte(old, 2) ~= ACTIVE then return { 2, revocation(old) } end
-if is_fenced(ARGV[7]) then return { 4 } end
+local marks = open_marks(ARGV[7])
+if not marks then return { 4 } end
 if not store(ARGV[6], ARGV[7], ARGV[8]) then return { 3 } end
+note(marks, ARGV[6])
 revoke(ARGV[5], old, ARGV[6])
 return { 1, remember_place() }

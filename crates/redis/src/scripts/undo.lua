@@ -3,5 +3,5 @@
 local key = P .. 'token:' .. ARGV[3]
 if call('GET', key) ~= ARGV[4] then return 0 end
 unlink(expiry_entry(ARGV[3], ARGV[4]), nil)
-call('UNLINK', key)
+call('UNLINK', key, P .. 'turn:' .. ARGV[3])
 return 1

@@ -153,11 +153,13 @@ impl Store for Case {
         let machine = Arc::clone(&self.machine);
         let keys = format!("{}:*", self.namespace);
         let dump = move || {
-            let dumps = machine.nodes().iter();
-            let dumps: testkit::Result<Vec<_>> = dumps
-                .map(|node| node.command(&["EVAL", DUMP, "0", &keys]))
-                .collect();
-            Ok(dumps?.concat().into_bytes())
+            let mut dump = String::new();
+            for node in machine.nodes() {
+                if node.command(&["ROLE"])?.starts_with("master") {
+                    dump += &node.command(&["EVAL", DUMP, "0", &keys])?;
+                }
+            }
+            Ok(dump.into_bytes())
         };
         blocking(dump).await
     }

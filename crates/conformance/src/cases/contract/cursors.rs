@@ -115,8 +115,9 @@ async fn a_feed_cursor_of_a_listing_is_refused(ctx: Context) -> Check {
     feed_refuses(&ctx.driver(), cursor, "a cursor of a listing").await
 }
 
-/// The text cut, doubled, and with each of its letters changed in turn.
-fn changed(cursor: &Cursor) -> Vec<String> {
+/// The text cut, doubled, and with each of its letters changed in turn, but for what is too long for a
+/// cursor of any store.
+fn changed(cursor: &Cursor) -> Vec<Cursor> {
     let text = cursor.as_str();
     let mut changed: Vec<String> = text
         .char_indices()
@@ -132,17 +133,18 @@ fn changed(cursor: &Cursor) -> Vec<String> {
     changed.push(format!("{text}{text}"));
     changed.push(format!("{text}00"));
     changed.push(format!(" {text}"));
-    changed
+    let cursors = changed.iter().map(|text| text.parse());
+    cursors.filter_map(Result::ok).collect()
 }
 
 async fn a_changed_cursor_is_refused(ctx: Context) -> Check {
     filled(&ctx).await?;
     let driver = ctx.driver();
-    for text in changed(&list_cursor(&driver, &adas()?).await?) {
-        list_refuses(&driver, text.parse()?, &format!("{text:?}")).await?;
+    for cursor in changed(&list_cursor(&driver, &adas()?).await?) {
+        list_refuses(&driver, cursor.clone(), &format!("{cursor:?}")).await?;
     }
-    for text in changed(&feed_cursor(&driver).await?) {
-        feed_refuses(&driver, text.parse()?, &format!("{text:?}")).await?;
+    for cursor in changed(&feed_cursor(&driver).await?) {
+        feed_refuses(&driver, cursor.clone(), &format!("{cursor:?}")).await?;
     }
     Ok(())
 }

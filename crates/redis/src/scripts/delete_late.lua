@@ -1,0 +1,6 @@
+-- Closes a bulk revocation, and revokes what matches of the successors that were noted for it.
+-- ARGV[5]: the index. ARGV[7]: how many ids to look at. ARGV[8]: the mark of this bulk revocation.
+-- ARGV[9]: the milliseconds that it counts. ARGV[10]...: the filter.
+call('ZREM', fence_key(ARGV[5]), ARGV[8] .. 'o')
+mark_until(ARGV[5], ARGV[8] .. 'c', tonumber(ARGV[9]))
+return revoke_all(call('SPOP', late_key(ARGV[8]), ARGV[7]), function() end)
