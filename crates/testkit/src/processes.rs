@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 /// How long processes may take to stop or to end.
 const BOUND: Duration = Duration::from_secs(60);
 
+/// How long a process has to end before it is asked again.
+const PATIENCE: Duration = Duration::from_secs(1);
+
 /// Stops a process and all below it. On return none of them runs on.
 ///
 /// The topmost is stopped first, so that it starts no others meanwhile.
@@ -54,11 +57,18 @@ pub(crate) fn end(top: i32) -> Result<()> {
 }
 
 /// Asks a process to end, and waits until it and all below it are gone.
+///
+/// It is asked again from time to time: Redis refuses as long as the log that it needs to come back
+/// is not written, and forgets that it was asked.
 pub(crate) fn ask_to_end(top: i32, politely: Signal) -> Result<()> {
     let mut all = below(top);
     all.push(top);
-    signal(top, politely);
+    let mut asked: Option<Instant> = None;
     until("the server to end", || {
+        if asked.is_none_or(|asked| asked.elapsed() > PATIENCE) {
+            signal(top, politely);
+            asked = Some(Instant::now());
+        }
         !all.iter().any(|pid| is_alive(*pid))
     })
 }

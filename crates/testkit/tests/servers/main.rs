@@ -1,5 +1,6 @@
 //! The servers obey: real ones, of each kind.
 
+mod commands;
 mod lives;
 mod settings;
 
@@ -64,11 +65,18 @@ const KINDS: [Kind; 4] = [
 ];
 
 fn main() -> ExitCode {
-    let trials = lives::TESTS
-        .iter()
-        .chain(settings::TESTS)
-        .flat_map(|(name, test)| KINDS.map(|kind| trial(kind, name, *test)))
-        .collect();
+    let of = |kinds: &[Kind], tests: &[(&str, Test)]| -> Vec<_> {
+        let pairs = tests
+            .iter()
+            .flat_map(|test| kinds.iter().map(move |kind| (kind, test)));
+        pairs
+            .map(|(kind, (name, test))| trial(*kind, name, *test))
+            .collect()
+    };
+    let (_, with_commands) = KINDS.split_at(2);
+    let mut trials = of(&KINDS, lives::TESTS);
+    trials.extend(of(&KINDS, settings::TESTS));
+    trials.extend(of(with_commands, commands::TESTS));
     libtest_mimic::run(&Arguments::from_args(), trials).exit_code()
 }
 

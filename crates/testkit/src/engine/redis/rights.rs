@@ -2,15 +2,17 @@
 
 use crate::engine::{ADMIN, ADMIN_PASSWORD, PASSWORD, SENTINEL_PASSWORD, SENTINEL_USER, USER};
 
-/// What a token store's account needs, and no more: any key, the commands that read, write and run
-/// scripts, and questions about the server. It neither changes the server nor empties it.
-const APPLICATION: &str = "~* -@all +@read +@write +@scripting +@connection +@transaction \
-     -@dangerous +info +role +time +config|get +cluster|slots +cluster|shards +cluster|nodes \
-     +cluster|info +cluster|keyslot +cluster|myid";
+/// What a token store's account needs: any key, for each test has a namespace of its own; the
+/// commands that read and write; scripts; and questions about the server. It neither changes the
+/// server nor empties it.
+const APPLICATION: &str = "~* -@all +@read +@write +@connection -@dangerous +eval +evalsha \
+     +info +time +role +config|get +cluster|slots";
+
+/// What a benchmark does besides, where it does the same without a token store.
+const BENCHMARK: &str = "+@transaction +script|load";
 
 /// What asking a sentinel for the master takes.
-const WATCHER: &str = "resetkeys &* -@all +@connection -@dangerous +role +info +subscribe \
-     +psubscribe +unsubscribe +punsubscribe +sentinel";
+const WATCHER: &str = "resetkeys -@all +@connection -@dangerous +sentinel|get-master-addr-by-name";
 
 /// The lines of a server that holds data. The default account is off but keeps its rights: at a restart
 /// Redis and Valkey read their log in its name, and leave out what was written in a script or a
@@ -18,7 +20,7 @@ const WATCHER: &str = "resetkeys &* -@all +@connection -@dangerous +role +info +
 pub(super) fn of_server() -> String {
     format!(
         "user default off ~* &* +@all\n\
-         user {USER} on >{PASSWORD} {APPLICATION}\n\
+         user {USER} on >{PASSWORD} {APPLICATION} {BENCHMARK}\n\
          user {ADMIN} on >{ADMIN_PASSWORD} ~* &* +@all\n"
     )
 }
