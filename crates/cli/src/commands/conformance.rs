@@ -32,11 +32,11 @@ const SHORT_TIMEOUT: &str = "5s";
 ///
 /// A server is not stopped or killed: cases that do so reach it through a proxy on this machine, and see
 /// what a client sees. `sslmode=verify-full` to another machine does not let a proxy through, and the
-/// servers of Sentinel and of a Redis Cluster lead past one; these cases are declined then. The account has
-/// to be one that may make and remove namespaces; on MySQL and MariaDB it takes the privilege TRIGGER too, and
-/// under a binary log log_bin_trust_function_creators, without which the cases of a server that is read only
-/// are declined; on Redis they always are. A password belongs into the file that the URL's `password_file`
-/// names.
+/// servers of Sentinel and of a Redis Cluster lead past one; these cases are declined then, but on Redis for
+/// those that kill the client. The account has to be one that may make and remove namespaces; on MySQL and
+/// MariaDB it takes the privilege TRIGGER too, and under a binary log log_bin_trust_function_creators, without
+/// which the cases of a server that is read only are declined; on Redis they always are. A password belongs
+/// into the file that the URL's `password_file` names.
 #[derive(Debug, Args)]
 pub(crate) struct Conformance {
     /// The backend to test, such as `memory:` or `sled:PATH`; `--store` may name it as well

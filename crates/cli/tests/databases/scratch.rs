@@ -103,12 +103,16 @@ fn suite(place: &Place) {
 /// Redis has no table that could refuse writes, and its sentinels and nodes lead past a gate.
 fn redis_suite(place: &Place) {
     let before = place.namespaces();
-    for filter in ["contract::a_neighbour_", "contract::what_is_stored"] {
+    for filter in [
+        "contract::a_neighbour_",
+        "contract::what_is_stored",
+        "creates_survive_a_kill",
+        "rotations_survive_a_kill",
+    ] {
         passes(place, &place.url, filter);
         assert_eq!(place.namespaces(), before, "{filter}");
     }
     let behind_a_gate = [
-        "_survive_a_kill",
         "faults::a_frozen_backend_bounds_every",
         "faults::a_started_backend_is_used",
     ];

@@ -1,6 +1,8 @@
 //! A server: each case has namespaces of its own there.
 
+mod client;
 mod engine;
+mod killable;
 mod mysql;
 mod postgres;
 mod redis;
@@ -47,14 +49,23 @@ impl Server {
         ServerStore::open(self.clone(), url, clock).await
     }
 
-    /// Opens a new namespace behind a gate of its own.
+    /// Opens a new namespace behind a gate of its own, or else for a client of its own.
     pub(super) async fn open_alone(
         &self,
         number: u64,
         clock: Arc<dyn Clock>,
     ) -> Result<ServerStore> {
         let url = with_short_timeout(self.namespace(&number.to_string())?)?;
-        ServerStore::open_behind_gate(self.clone(), url, clock).await
+        match self.no_gate()? {
+            None => ServerStore::open_behind_gate(self.clone(), url, clock).await,
+            Some(_) => ServerStore::open_for_client(self.clone(), url, clock).await,
+        }
+    }
+
+    /// Whether what has reached the server from a client that is killed is done before what another one
+    /// asks for: Redis does one thing after the other, where others have a process or a thread for each.
+    pub(super) fn outlives_clients(&self) -> bool {
+        Engine::of(&self.url) == Engine::Redis
     }
 
     /// Why a store cannot be reached through a gate, if it cannot.
@@ -82,8 +93,8 @@ impl Server {
     pub(super) async fn no_read_only(url: &StoreUrl) -> Option<String> {
         let engine = Engine::of(url);
         if engine == Engine::Redis {
-            let reason = "Redis takes no writes as a whole server: the suite would hold up those of \
-                          others";
+            let reason = "a Redis server refuses the writes of everyone or of no one: the suite would \
+                          hold up those of others";
             return Some(reason.to_owned());
         }
         let tried = async {
@@ -131,6 +142,11 @@ impl Server {
         let name = format!("{}_{number}", name.as_deref().map_or("", String::as_str));
         url.with_option("namespace", &name)
     }
+}
+
+fn cut_short<T>() -> Result<T> {
+    let problem = "opening the store was cut short";
+    Err(Error::new(ErrorKind::Internal, problem))
 }
 
 /// Why a connection of the suite's own cannot be used.

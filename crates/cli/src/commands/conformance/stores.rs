@@ -73,9 +73,11 @@ impl Stores {
             return Ok(suite);
         };
         if let Some(reason) = server.no_gate()? {
-            return Ok(suite
-                .decline_level(Level::Durability, reason)
-                .decline_level(Level::Faults, reason));
+            let suite = suite.decline_level(Level::Faults, reason);
+            return Ok(match server.outlives_clients() {
+                true => suite,
+                false => suite.decline_level(Level::Durability, reason),
+            });
         }
         Ok(match no_read_only {
             Some(reason) => READ_ONLY

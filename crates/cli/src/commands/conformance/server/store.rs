@@ -9,6 +9,7 @@ use tokenkeep_conformance::Store;
 use tokenkeep_conformance::gate::Gate;
 
 use super::Server;
+use super::client::Client;
 use super::engine::Engine;
 use super::target::Target;
 use crate::commands::conformance::call_timeout;
@@ -26,6 +27,8 @@ pub(in crate::commands::conformance) struct ServerStore {
     /// The last one is in use. The others are closed and keep their ports, so that no handle of a
     /// store that was killed comes in by another gate.
     gates: Vec<Gate>,
+    /// Where its drivers live, if they are to be killed without a gate.
+    client: Option<Client>,
 }
 
 impl ServerStore {
@@ -46,6 +49,17 @@ impl ServerStore {
         Ok(store)
     }
 
+    pub(super) async fn open_for_client(
+        server: Server,
+        url: StoreUrl,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self> {
+        let mut store = Self::closed(server, url, clock)?;
+        store.client = Some(Client::start()?);
+        store.driver = store.open_again().await?;
+        Ok(store)
+    }
+
     fn closed(server: Server, url: StoreUrl, clock: Arc<dyn Clock>) -> Result<Self> {
         let name = url.options().text("namespace");
         let name = format!("{}n", name.as_deref().map_or("", String::as_str));
@@ -58,12 +72,16 @@ impl ServerStore {
             url,
             clock,
             gates: Vec::new(),
+            client: None,
         })
     }
 
     async fn open_again(&self) -> Result<Arc<dyn TokenDriver>> {
-        let clock = Arc::clone(&self.clock);
-        self.server.registry.open(&self.url, clock).await
+        let (registry, clock) = (&self.server.registry, Arc::clone(&self.clock));
+        match &self.client {
+            Some(client) => client.open(registry, &self.url, clock).await,
+            None => registry.open(&self.url, clock).await,
+        }
     }
 
     fn make_gate(&mut self) -> Result<()> {
@@ -110,9 +128,14 @@ impl Store for ServerStore {
     /// What a server sees when its client is killed: connections that end in the middle of what they
     /// carry. What had reached it by then is done before the store is opened again.
     async fn kill(&mut self) -> Result<()> {
-        self.gate()?.stop().await?;
-        self.gate()?.ended().await?;
-        self.make_gate()?;
+        if let Some(client) = self.client.take() {
+            client.kill().await;
+            self.client = Some(Client::start()?);
+        } else {
+            self.gate()?.stop().await?;
+            self.gate()?.ended().await?;
+            self.make_gate()?;
+        }
         self.driver = self.open_again().await?;
         Ok(())
     }
