@@ -55,11 +55,15 @@ impl Failure {
         }
     }
 
-    /// Names the server that was asked.
+    /// Names the server that was asked, unless it is named already.
     #[must_use]
     pub fn at(self, address: &str) -> Self {
+        let named = format!("{address}: ");
+        if self.message.starts_with(&named) {
+            return self;
+        }
         Self {
-            message: format!("{address}: {}", self.message).into(),
+            message: format!("{named}{}", self.message).into(),
             ..self
         }
     }
@@ -95,5 +99,17 @@ impl Failure {
             (Cause::Lost, Effect::Writes) => ErrorKind::Indeterminate,
         };
         Error::new(kind, self.message.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_named_once() {
+        let failure = Failure::again("no answer").at("db:1").at("db:1");
+        assert_eq!(&*failure.message, "db:1: no answer");
+        assert_eq!(&*failure.at("db").message, "db: db:1: no answer");
     }
 }

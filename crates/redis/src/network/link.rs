@@ -121,7 +121,8 @@ impl Link {
         if matches!(&*state, State::Up(current) if Arc::ptr_eq(current, failed)) {
             *state = State::Down;
             drop(state);
-            tracing::warn!(server = %self.address, problem, "a connection is given up");
+            // No warning: the calls that it carried tell of it in their errors.
+            tracing::info!(server = %self.address, problem, "a connection is given up");
         }
     }
 }
