@@ -1,0 +1,14 @@
+//! What the conformance suite cannot know of Redis: keys and their lifetimes, steps on a Cluster, lost
+//! masters.
+
+#![expect(clippy::unwrap_used, reason = "a test's failure")]
+
+mod cut;
+mod failover;
+mod feed;
+mod indexes;
+mod keys;
+mod lifetimes;
+mod opening;
+mod reclaim;
+mod support;
