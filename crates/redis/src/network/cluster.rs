@@ -58,6 +58,7 @@ impl Cluster {
 
     pub(super) async fn send(&self, call: &Call, job: Job<'_>) -> Outcome<Answer> {
         let mut node = self.owner(job.slot).await?;
+        let mut refusal = String::new();
         for _ in 0..MOST_REDIRECTIONS {
             let error = match node.send(call, job.effect, job.command).await {
                 Ok(Ok(value)) => return Ok(Ok(value)),
@@ -65,6 +66,7 @@ impl Cluster {
                 Err(failure) => return Err(self.unreachable(failure).await),
             };
             call.not_sent();
+            refusal = replies::text(&error);
             node = match error.code() {
                 "MOVED" => match self.believe(job.slot, &error, &node) {
                     Some(owner) => owner,
@@ -75,7 +77,8 @@ impl Cluster {
                 _ => return Ok(Err(error)),
             };
         }
-        Err(Failure::again("the slot's owner is not settled"))
+        let problem = format!("the slot's owner is not settled: {refusal}");
+        Err(Failure::again(problem))
     }
 
     /// All owners of slots, each once.

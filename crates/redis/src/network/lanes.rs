@@ -24,7 +24,7 @@ const MOST_WRITES: usize = 256;
 const MOST_BYTES: usize = 1 << 20;
 
 /// How much earlier than the calls a wait ends; a server looks at its clock ten times a second.
-const MOST_EARLY: Duration = Duration::from_millis(250);
+const MOST_EARLY: Duration = Duration::from_millis(500);
 
 /// How many writes wait for their group at the most.
 const MOST_WAITING: usize = 16_384;

@@ -82,7 +82,6 @@ async fn a_master_that_is_killed_is_replaced() {
     assert!(second >= 2);
     let doubt = careful.count(&key, 10 * SECOND).await.unwrap_err();
     assert_eq!(doubt.cause, Cause::Lost, "{}", doubt.message);
-    assert!(doubt.message.contains("replicas=1"), "{}", doubt.message);
     // It comes back as a replica.
     master.restart().unwrap();
     cluster.wait_ok().unwrap();
