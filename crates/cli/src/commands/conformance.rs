@@ -23,6 +23,9 @@ use crate::scratch::Scratch;
 /// How long a call may take where the case holds up the store.
 const SHORT_TIMEOUT: &str = "5s";
 
+/// How long a case may take on a Cluster: a listing there asks each of a store's shards.
+const CASE_TIMEOUT_OF_SHARDS: Duration = Duration::from_secs(600);
+
 /// Run the conformance suite against the backend of a store URL
 ///
 /// Each case has a new store of its own: for `sled:PATH` in a new folder inside PATH, for `sqlite:PATH`
@@ -83,6 +86,10 @@ impl Conformance {
         let _no_more = stores.end_on_drop();
         let suite = Suite::new(info.driver, stores.clone());
         let suite = stores.decline(suite, no_read_only.as_deref())?;
+        let suite = match url.scheme() {
+            "redis+cluster" => suite.with_case_timeout(CASE_TIMEOUT_OF_SHARDS),
+            _ => suite,
+        };
         let report = run(suite, self.options(), output).await?;
         if output.is_json() {
             output.json(&report)?;
