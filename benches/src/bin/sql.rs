@@ -5,20 +5,15 @@
 
 use std::error::Error;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use clap::{Parser, ValueEnum};
-use tokenkeep_benches::{Cell, median, table};
+use tokenkeep_benches::{bulk_calls, flush_beside_load, tell_beside, tell_bulk, tell_compared};
 
-#[path = "sql/bulk.rs"]
-mod bulk;
 #[path = "sql/measure.rs"]
 mod measure;
 #[path = "sql/stores.rs"]
 mod stores;
 
-use bulk::{Beside, Bulk};
-use measure::Compared;
 use stores::Stores;
 
 /// Compares the SQL driver with raw sqlx.
@@ -50,7 +45,7 @@ enum Database {
 }
 
 #[tokio::main]
-async fn main() -> Result<(), Box<dyn Error>> {
+async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments = Arguments::parse();
     for database in &arguments.databases {
         let stores = match database {
@@ -63,89 +58,17 @@ async fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-async fn measured(mut stores: Stores, arguments: &Arguments) -> Result<(), Box<dyn Error>> {
+async fn measured(
+    mut stores: Stores,
+    arguments: &Arguments,
+) -> Result<(), Box<dyn Error + Send + Sync>> {
     println!("\n## {}", stores.name);
     let mut cells = measure::gets(&stores, arguments.rounds).await?;
     cells.extend(measure::creates(&mut stores, arguments.rounds).await?);
-    tell_cells(&cells);
-    tell_bulk(&bulk::calls(&mut stores).await?);
+    tell_compared("ours", "raw sqlx", &cells);
+    tell_bulk(&bulk_calls(&mut stores.store).await?);
     if arguments.expired > 0 {
-        tell_beside(&bulk::flush_beside_load(&mut stores, arguments.expired).await?);
+        tell_beside(&flush_beside_load(&mut stores.store, arguments.expired).await?);
     }
     Ok(())
-}
-
-fn tell_cells(cells: &[Compared]) {
-    let rows: Vec<_> = cells
-        .iter()
-        .map(|cell| {
-            vec![
-                cell.operation.to_owned(),
-                cell.callers.to_string(),
-                shown(&cell.ours),
-                shown(&cell.raw),
-                format!("{:.2}", cell.ratio()),
-            ]
-        })
-        .collect();
-    let header = ["operation", "callers", "ours", "raw sqlx", "ours/raw"];
-    table(
-        "Rates, with the median and the 99th percentile of a call",
-        &header,
-        &rows,
-    );
-}
-
-fn shown(cells: &[Cell]) -> String {
-    let micros =
-        |of: fn(&Cell) -> Duration| median(cells.iter().map(|c| of(c).as_secs_f64() * 1e6));
-    format!(
-        "{:.0}/s · {:.0}/{:.0} us",
-        median(cells.iter().map(|cell| cell.rate)),
-        micros(|cell| cell.p50),
-        micros(|cell| cell.p99)
-    )
-}
-
-fn tell_bulk(calls: &[Bulk]) {
-    let rows: Vec<_> = calls
-        .iter()
-        .map(|call| {
-            let millis = call.took.as_secs_f64() * 1e3;
-            vec![
-                call.operation.to_owned(),
-                call.touched.to_string(),
-                format!("{millis:.1}"),
-                format!("{:.1}", millis * 1e3 / call.touched as f64),
-            ]
-        })
-        .collect();
-    let header = ["operation", "tokens", "ms", "us/token"];
-    table("Calls that touch many tokens", &header, &rows);
-}
-
-fn tell_beside(beside: &Beside) {
-    let seconds = beside.took.as_secs_f64();
-    let row = |what: &str, cell: &Cell| {
-        vec![
-            what.to_owned(),
-            format!("{:.0}", cell.rate),
-            format!("{:.0}", cell.p50.as_secs_f64() * 1e6),
-            format!("{:.0}", cell.p99.as_secs_f64() * 1e6),
-        ]
-    };
-    let title = format!(
-        "A flush of {} expired tokens beside 16 readers and 4 writers took {seconds:.1} s ({:.0} us a \
-         token); {} creates ended meanwhile. Reads' p99 is {:.2} times that without a flush.",
-        beside.expired,
-        seconds * 1e6 / beside.expired as f64,
-        beside.written,
-        beside.with.p99.as_secs_f64() / beside.without.p99.as_secs_f64(),
-    );
-    let header = ["reads", "a second", "p50, us", "p99, us"];
-    let rows = [
-        row("without a flush", &beside.without),
-        row("beside it", &beside.with),
-    ];
-    table(&title, &header, &rows);
 }

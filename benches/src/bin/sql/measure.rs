@@ -3,34 +3,18 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use tokenkeep_benches::{Cell, RawResult, RawSql, Tokens, Work, callers, ratio};
-use tokenkeep_core::{Result, TokenDriver};
+use tokenkeep_benches::{Compared, RawResult, RawSql, Tokens, Work, callers};
+use tokenkeep_core::Result;
 
 use super::stores::Stores;
 
-type Fallible<T> = std::result::Result<T, Box<dyn Error>>;
+type Fallible<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 /// How many callers there are, and how many calls one turn makes.
 const CREATES: [(usize, usize); 3] = [(1, 500), (16, 3_000), (64, 6_000)];
 const GETS: [(usize, usize); 3] = [(1, 4_000), (16, 20_000), (64, 30_000)];
 /// Creates hang on the disk, which is in no two moments the same: many short turns, not few long.
 const TURNS: usize = 3;
-
-/// One operation at one number of callers.
-#[derive(Debug)]
-pub(crate) struct Compared {
-    pub(crate) operation: &'static str,
-    pub(crate) callers: usize,
-    pub(crate) ours: Vec<Cell>,
-    pub(crate) raw: Vec<Cell>,
-}
-
-impl Compared {
-    /// Our rate as a multiple of the raw one.
-    pub(crate) fn ratio(&self) -> f64 {
-        ratio(&self.ours, &self.raw)
-    }
-}
 
 /// Reads all over the store.
 pub(crate) async fn gets(stores: &Stores, rounds: usize) -> Fallible<Vec<Compared>> {
@@ -40,12 +24,12 @@ pub(crate) async fn gets(stores: &Stores, rounds: usize) -> Fallible<Vec<Compare
             callers: callers_at_once,
             calls,
         };
-        let size = stores.size;
+        let size = stores.store.size;
         // A step that is prime to the size spreads the reads over all tokens.
         let id = move |number: usize| Tokens::id(number.wrapping_mul(7_919) % size);
         let (mut ours, mut raw) = (Vec::new(), Vec::new());
         for _ in 0..rounds {
-            let driver = Arc::clone(&stores.ours);
+            let driver = Arc::clone(&stores.store.driver);
             ours.push(
                 callers(work, move |number| {
                     let driver = Arc::clone(&driver);
@@ -80,11 +64,11 @@ pub(crate) async fn creates(stores: &mut Stores, rounds: usize) -> Fallible<Vec<
             callers: callers_at_once,
             calls,
         };
-        let tokens = stores.tokens;
+        let tokens = stores.store.tokens;
         let (mut ours, mut raw) = (Vec::new(), Vec::new());
         for _ in 0..rounds * TURNS {
-            let first = stores.fresh(calls);
-            let driver = Arc::clone(&stores.ours);
+            let first = stores.store.fresh(calls);
+            let driver = Arc::clone(&stores.store.driver);
             ours.push(
                 callers(work, move |number| {
                     let driver = Arc::clone(&driver);

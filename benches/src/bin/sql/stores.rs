@@ -4,7 +4,6 @@ use std::any::Any;
 use std::error::Error;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
 
 use sqlx::ConnectOptions;
 use sqlx::mysql::{MySqlConnectOptions, MySqlPoolOptions};
@@ -13,16 +12,14 @@ use sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePool, SqlitePoolOptions, SqliteSynchronous,
 };
 use tempfile::TempDir;
-use tokenkeep_benches::{RawMysql, RawPostgres, RawSql, RawSqlite, Tokens};
-use tokenkeep_core::{
-    Clock, ManualClock, Result, SystemClock, Timestamp, TokenDriver, TokenRecord,
-};
+use tokenkeep_benches::{RawMysql, RawPostgres, RawSql, RawSqlite, Store, Tokens, store};
+use tokenkeep_core::{Clock, ManualClock, Result, SystemClock, TokenDriver};
 use tokenkeep_sql::{
     ServerOptions, SqlDriver, SqlOptions, SqliteOptions, Tls, TlsMode, mysql, postgres, sqlite,
 };
 use tokenkeep_testkit::{Server, Settings};
 
-type Fallible<T> = std::result::Result<T, Box<dyn Error>>;
+type Fallible<T> = std::result::Result<T, Box<dyn Error + Send + Sync>>;
 
 const BATCH: usize = 1_000;
 /// sqlx's pool is as large as suits it best at 16 and 64 callers.
@@ -31,13 +28,8 @@ const RAW_POOL: u32 = 16;
 /// Two stores with the same tokens, and what must live as long.
 pub(crate) struct Stores {
     pub(crate) name: String,
-    pub(crate) ours: Arc<SqlDriver>,
+    pub(crate) store: Store,
     pub(crate) raw: Arc<dyn RawSql>,
-    pub(crate) tokens: Tokens,
-    pub(crate) size: usize,
-    clock: Arc<ManualClock>,
-    /// The number of the next token that neither store has.
-    next: usize,
     /// The server or the folder; it goes after the stores in it.
     _place: Box<dyn Any + Send + Sync>,
 }
@@ -134,34 +126,10 @@ impl Stores {
         let info = ours.check().await?;
         Ok(Self {
             name: format!("{} {}, {size} tokens", info.driver, info.version),
-            ours: Arc::new(ours),
+            store: Store::new(Arc::new(ours), clock, size),
             raw,
-            tokens: Tokens::new(clock.now()),
-            size,
-            clock,
-            next: size,
             _place: place,
         })
-    }
-
-    /// Gives numbers of tokens that neither store has.
-    pub(crate) fn fresh(&mut self, count: usize) -> usize {
-        let first = self.next;
-        self.next += count;
-        first
-    }
-
-    /// Stores records through the driver.
-    pub(crate) async fn store(&self, records: Vec<TokenRecord>) -> Fallible<()> {
-        Ok(store(&self.ours, records).await?)
-    }
-
-    pub(crate) fn clock_now(&self) -> Timestamp {
-        self.clock.now()
-    }
-
-    pub(crate) fn advance(&self, span: Duration) {
-        self.clock.advance(span);
     }
 }
 
@@ -220,13 +188,6 @@ async fn fill(
         let batch: Vec<_> = batch.collect::<Result<_>>()?;
         store(ours, batch.clone()).await?;
         store(theirs, batch).await?;
-    }
-    Ok(())
-}
-
-async fn store(driver: &SqlDriver, records: Vec<TokenRecord>) -> Result<()> {
-    for answer in driver.create_many(records).await? {
-        answer?;
     }
     Ok(())
 }
