@@ -25,7 +25,8 @@ pub(super) fn is_no_master(error: &ServerError) -> bool {
     matches!(error.code(), "READONLY" | "MASTERDOWN")
 }
 
-/// What a refusal means for a call. All but the last one listed come before anything was done.
+/// What a refusal means for a call. Servers refuse before they do anything, also in the midst of a
+/// script that has written nothing yet; but a wait that is ended is no refusal of what came before it.
 pub(super) fn failure(error: &ServerError) -> Failure {
     let text = text(error);
     match error.code() {
@@ -33,7 +34,7 @@ pub(super) fn failure(error: &ServerError) -> Failure {
         "TRYAGAIN" | "CLUSTERDOWN" | "LOADING" | "MASTERDOWN" | "BUSY" | "MOVED" | "ASK" => {
             Failure::again(text)
         }
-        "NOAUTH" | "WRONGPASS" | "NOPERM" => Failure::refused(ErrorKind::Config, text),
+        "NOAUTH" | "WRONGPASS" | "NOPERM" | "DENIED" => Failure::refused(ErrorKind::Config, text),
         "CORRUPT" | "WRONGTYPE" => Failure::refused(ErrorKind::Corrupt, text),
         "READONLY" | "NOREPLICAS" | "MISCONF" | "OOM" => {
             Failure::refused(ErrorKind::Unavailable, text)
@@ -46,15 +47,19 @@ pub(super) fn failure(error: &ServerError) -> Failure {
 /// Refusals that have no code of their own.
 fn general(error: &ServerError, text: String) -> Failure {
     let details = error.details().unwrap_or_default();
-    let kind = if details.starts_with("max number of clients") {
+    let is_any_of = |parts: &[&str]| parts.iter().any(|part| details.contains(part));
+    let kind = if is_any_of(&PASSING) {
         ErrorKind::Unavailable
-    } else if CONFIGURED.iter().any(|part| details.contains(part)) {
+    } else if is_any_of(&CONFIGURED) {
         ErrorKind::Config
     } else {
         ErrorKind::Internal
     };
     Failure::refused(kind, text)
 }
+
+/// Parts of refusals that another time would not meet. A script that has written is not killed.
+const PASSING: [&str; 2] = ["max number of clients", "Script killed"];
 
 /// Parts of refusals that another configuration would not meet.
 const CONFIGURED: [&str; 6] = [
@@ -82,5 +87,80 @@ fn hint(details: &str) -> &'static str {
         "; it is no sentinel"
     } else {
         ""
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokenkeep_backend::Cause;
+
+    use super::*;
+
+    fn refusal(line: &str) -> ServerError {
+        let bytes = format!("-{line}\r\n").into_bytes();
+        answer(redis::parse_redis_value(&bytes).unwrap()).unwrap_err()
+    }
+
+    #[test]
+    fn each_refusal_has_its_meaning() {
+        use ErrorKind::{Config, Corrupt, Internal, Unavailable};
+        for (line, cause) in [
+            (
+                "TRYAGAIN Multiple keys request during rehashing",
+                Cause::Again,
+            ),
+            ("CLUSTERDOWN The cluster is down", Cause::Again),
+            (
+                "LOADING Redis is loading the dataset in memory",
+                Cause::Again,
+            ),
+            ("BUSY Redis is busy running a script", Cause::Again),
+            ("NOAUTH Authentication required.", Cause::Refused(Config)),
+            (
+                "WRONGPASS invalid username-password pair",
+                Cause::Refused(Config),
+            ),
+            (
+                "DENIED Redis is running in protected mode",
+                Cause::Refused(Config),
+            ),
+            ("ERR DB index is out of range", Cause::Refused(Config)),
+            (
+                "ERR unknown command 'EVALSHA', with args beginning with: 'x'",
+                Cause::Refused(Config),
+            ),
+            ("CORRUPT a record", Cause::Refused(Corrupt)),
+            (
+                "READONLY You can't write against a read only replica.",
+                Cause::Refused(Unavailable),
+            ),
+            (
+                "MISCONF Errors writing to the AOF file",
+                Cause::Refused(Unavailable),
+            ),
+            ("OOM command not allowed", Cause::Refused(Unavailable)),
+            (
+                "ERR max number of clients reached",
+                Cause::Refused(Unavailable),
+            ),
+            (
+                "ERR Error running script: Script killed by user",
+                Cause::Refused(Unavailable),
+            ),
+            ("ERR syntax error", Cause::Refused(Internal)),
+            (
+                "UNBLOCKED force unblock from blocking operation",
+                Cause::Lost,
+            ),
+        ] {
+            assert_eq!(failure(&refusal(line)).cause, cause, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_was_sent_is_not_repeated() {
+        let line = "ERR unknown command 'EVALSHA', with args beginning with: 'secret'";
+        let text = text(&refusal(line));
+        assert_eq!(text, "the server answered ERR unknown command 'EVALSHA'");
     }
 }
