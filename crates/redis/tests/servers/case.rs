@@ -8,10 +8,13 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokenkeep_conformance::{Backend, Level, Store, Suite};
 use tokenkeep_core::{Clock, Result, TokenDriver};
-use tokenkeep_redis::RedisOptions;
+use tokenkeep_redis::{RedisOptions, Servers};
 use tokenkeep_testkit::{self as testkit, Server, require};
 
 use crate::machine::{Kind, Machine, blocking, give_back};
+
+/// How many shards a store on a Cluster has here.
+const SHARDS: u32 = 16;
 
 /// Gives everything that a namespace holds, key by key.
 const DUMP: &str = "
@@ -51,7 +54,7 @@ impl Backend for Any {
     async fn open_alone(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
         let kind = self.0;
         let machine = blocking(move || kind.own()).await?;
-        let case = Case::open(machine, true, clock, Duration::from_secs(4));
+        let case = Case::open(machine, true, clock, Duration::from_secs(3));
         Ok(Box::new(case.await?))
     }
 }
@@ -123,6 +126,8 @@ async fn open(
         password: Some(machine.password().to_owned().into()),
         namespace: namespace.to_owned(),
         timeout,
+        // Fewer than by default: the cases are full of bulk calls, which go to all of them.
+        shards: matches!(machine.servers(), Servers::Cluster(_)).then_some(SHARDS),
         ..RedisOptions::new(machine.servers())
     };
     let driver = tokenkeep_redis::open(&options, Arc::clone(clock)).await?;
