@@ -1,4 +1,4 @@
-//! A Cluster that loses a master under writers.
+//! A Cluster that loses a master, or moves slots, under writers.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use tokenkeep_core::{ErrorKind, PageRequest, TokenDriver, TokenId};
 use tokenkeep_redis::RedisDriver;
-use tokenkeep_testkit::{Cluster, Settings, require_or_tell};
+use tokenkeep_testkit::{Cluster, Result, Settings, require_or_tell};
 
 use crate::support::{cluster_options, of_user, open, record, system_clock};
 
 const WRITERS: u64 = 16;
-/// How many calls end well before the master is lost, and again after.
+/// How many calls end well before something is done, and again after.
 const CALLS: u64 = 400;
 
 /// What the writers were told of each token.
@@ -78,30 +78,21 @@ fn is_done(answer: tokenkeep_core::Result<()>) -> bool {
     kind.is_none()
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_lost_master_takes_nothing_acknowledged_with_it() {
-    let Some(cluster) = require_or_tell(Cluster::redis(3, 1, &Settings::new())) else {
-        return;
-    };
+/// Does these things to a Cluster one after the other, while writers go on before, between and after.
+async fn beside_writers(cluster: Cluster, namespace: &str, acts: &[fn(&Cluster) -> Result<()>]) {
     let cluster = Arc::new(cluster);
-    let mut options = cluster_options(&cluster, "failover");
+    let mut options = cluster_options(&cluster, namespace);
     options.timeout = Duration::from_secs(5);
     let driver = Arc::new(open(&options, system_clock()).await);
     let ledger = Arc::new(Ledger::default());
     let writers: Vec<_> = (0..WRITERS)
         .map(|_| tokio::spawn(write(Arc::clone(&driver), Arc::clone(&ledger))))
         .collect();
-    for slot in [0, 16_383] {
+    for act in acts.iter().copied() {
         ledger.go_on(CALLS).await;
         let cluster = Arc::clone(&cluster);
-        let lose = move || {
-            let master = cluster.master_of_slot(slot)?;
-            master.kill()?;
-            cluster.wait_for_successor(master)?;
-            master.restart()?;
-            cluster.wait_ok()
-        };
-        tokio::task::spawn_blocking(lose).await.unwrap().unwrap();
+        let done = tokio::task::spawn_blocking(move || act(&cluster));
+        done.await.unwrap().unwrap();
     }
     ledger.go_on(CALLS).await;
     ledger.is_over.store(true, Ordering::SeqCst);
@@ -109,6 +100,48 @@ async fn a_lost_master_takes_nothing_acknowledged_with_it() {
         writer.await.unwrap();
     }
     look(&driver, &ledger).await;
+}
+
+fn lose_master_of(cluster: &Cluster, slot: u16) -> Result<()> {
+    let master = cluster.master_of_slot(slot)?;
+    master.kill()?;
+    cluster.wait_for_successor(master)?;
+    master.restart()?;
+    cluster.wait_ok()
+}
+
+/// Moves the first shards of every store to the master of a slot, key by key.
+fn move_shards(cluster: &Cluster, slot: u16) -> Result<()> {
+    let to = cluster.master_of_slot(slot)?;
+    for shard in [247, 511, 513, 949] {
+        cluster.move_slots_stepwise(shard..=shard, to, |_| {})?;
+    }
+    Ok(())
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_lost_master_takes_nothing_acknowledged_with_it() {
+    let Some(cluster) = require_or_tell(Cluster::redis(3, 1, &Settings::new())) else {
+        return;
+    };
+    let acts: [fn(&Cluster) -> Result<()>; 2] = [
+        |cluster| lose_master_of(cluster, 0),
+        |cluster| lose_master_of(cluster, 16_383),
+    ];
+    beside_writers(cluster, "failover", &acts).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn slots_that_move_take_nothing_with_them() {
+    let Some(cluster) = require_or_tell(Cluster::redis(3, 1, &Settings::new().patient())) else {
+        return;
+    };
+    let acts: [fn(&Cluster) -> Result<()>; 3] = [
+        |cluster| move_shards(cluster, 16_383),
+        |cluster| move_shards(cluster, 8_000),
+        |cluster| move_shards(cluster, 0),
+    ];
+    beside_writers(cluster, "moving", &acts).await;
 }
 
 async fn look(driver: &RedisDriver, ledger: &Ledger) {
