@@ -90,6 +90,8 @@ pub trait TokenDriver: fmt::Debug + Send + Sync + 'static {
     ///
     /// - When it returns `Ok`, every matching token whose `create` returned before the call began is
     ///   revoked. Nothing matched is `Ok` and empty.
+    /// - So is every matching token that meanwhile took its place by [`rotate`](Self::rotate), however
+    ///   many rotations lie between: no family escapes by rotating beside the call.
     /// - Each id stands once in the answer: ids of tokens that this call revoked.
     /// - The cost follows the tokens at the first anchor given in the order of
     ///   [`Anchor::ALL`](crate::Anchor::ALL), not the size of the store.

@@ -29,6 +29,8 @@ struct Part {
     before: Pending,
     /// The last revocation of this group.
     revoked: Option<Sequence>,
+    /// Tokens that took another's place.
+    successors: Vec<TokenId>,
 }
 
 impl Group {
@@ -59,6 +61,7 @@ impl Group {
                 changes: HashMap::new(),
                 before: Pending::new(),
                 revoked: None,
+                successors: Vec::new(),
             });
             self.parts.len() - 1
         });
@@ -86,6 +89,15 @@ impl Group {
             part.namespace.apply(batch)?;
         }
         Ok(!self.parts.is_empty())
+    }
+
+    /// The tokens of one namespace that took another's place with this group.
+    pub(crate) fn successors(&self, namespace: &Arc<Namespace>) -> &[TokenId] {
+        let part = self
+            .parts
+            .iter()
+            .find(|part| Arc::ptr_eq(&part.namespace, namespace));
+        part.map_or(&[], |part| &part.successors)
     }
 
     /// Lets all readers see what the group wrote, then answers all callers.
@@ -192,6 +204,7 @@ impl View<'_> {
         let number = self.number()?;
         self.create(successor)?;
         self.revoke_as(number, &found, Some(id));
+        self.part.successors.push(id);
         Ok(Rotation::Rotated)
     }
 

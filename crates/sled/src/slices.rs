@@ -1,5 +1,6 @@
 //! Calls that may touch many records, done in slices, so that no other caller waits for long.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::vec::IntoIter;
 
@@ -33,9 +34,8 @@ enum Work {
     },
     DeleteTokens {
         filter: TokenFilter,
-        /// The last token looked at.
-        after: Option<TokenId>,
-        revoked: Vec<TokenId>,
+        walk: Walk,
+        revoked: BTreeSet<TokenId>,
         reply: Reply<Vec<TokenId>>,
     },
     FlushExpired {
@@ -43,6 +43,15 @@ enum Work {
         removed: u64,
         reply: Reply<Flushed>,
     },
+}
+
+/// How far a bulk revocation has come.
+#[derive(Debug, Default)]
+struct Walk {
+    /// The last token looked at in the order of ids.
+    after: Option<TokenId>,
+    /// Tokens before that which took another's place since, and are still to be looked at.
+    missed: Vec<TokenId>,
 }
 
 /// What remains of a call after a slice.
@@ -63,8 +72,8 @@ impl Running {
             },
             Long::DeleteTokens(filter, reply) => Work::DeleteTokens {
                 filter,
-                after: None,
-                revoked: Vec::new(),
+                walk: Walk::default(),
+                revoked: BTreeSet::new(),
                 reply,
             },
             Long::FlushExpired(limit, reply) => Work::FlushExpired {
@@ -86,6 +95,14 @@ impl Running {
             Work::CreateMany { reply, .. } => reply.is_unwanted(),
             Work::DeleteTokens { reply, .. } => reply.is_unwanted(),
             Work::FlushExpired { reply, .. } => reply.is_unwanted(),
+        }
+    }
+
+    /// Hears of the tokens that took another's place since its last slice.
+    pub(crate) fn follow(&mut self, successors: &[TokenId]) {
+        if let Work::DeleteTokens { walk, .. } = &mut self.work {
+            let is_behind = |id: &&TokenId| walk.after.is_some_and(|after| **id <= after);
+            walk.missed.extend(successors.iter().filter(is_behind));
         }
     }
 
@@ -127,17 +144,19 @@ impl Running {
             }
             Work::DeleteTokens {
                 filter,
-                mut after,
+                mut walk,
                 mut revoked,
                 reply,
-            } => match delete_slice(view, &filter, &mut after, &mut revoked) {
+            } => match delete_slice(view, &filter, &mut walk, &mut revoked) {
                 Ok(false) => unfinished(Work::DeleteTokens {
                     filter,
-                    after,
+                    walk,
                     revoked,
                     reply,
                 }),
-                Ok(true) => Step::Finished(reply.after_last_commit(Ok(revoked))),
+                Ok(true) => {
+                    Step::Finished(reply.after_last_commit(Ok(revoked.into_iter().collect())))
+                }
                 Err(error) => Step::Finished(reply.after_last_commit(Err(error))),
             },
             Work::FlushExpired {
@@ -168,32 +187,40 @@ impl Running {
     }
 }
 
-/// Revokes the next tokens that match, in the order of ids; true at the end.
+/// Revokes the next tokens that match, first those that were missed, then in the order of ids; true at
+/// the end.
 ///
 /// Every token that was active before the call stands in the index until it is revoked, so one walk
-/// past all ids finds it, whatever is created meanwhile (R8).
+/// past all ids finds it, or the token that took its place where the walk had been, whatever is created
+/// meanwhile (R8).
 fn delete_slice(
     view: &mut View<'_>,
     filter: &TokenFilter,
-    after: &mut Option<TokenId>,
-    revoked: &mut Vec<TokenId>,
+    walk: &mut Walk,
+    revoked: &mut BTreeSet<TokenId>,
 ) -> Result<bool> {
     let (anchor, value) = filter.check()?;
     let most = revoked.len() + CHANGED;
     let entries = view
         .namespace()
-        .scan(indexed(anchor, value, after.as_ref()));
-    for (looked_at, entry) in entries.enumerate() {
+        .scan(indexed(anchor, value, walk.after.as_ref()));
+    let mut ahead = entries.map(|entry| token_of(&entry?.0));
+    for looked_at in 0.. {
         if revoked.len() == most || looked_at == LOOKED_AT || view.is_slice_full() {
-            return Ok(false);
+            break;
         }
-        let id = token_of(&entry?.0)?;
+        let id = match walk.missed.pop() {
+            Some(missed) => missed,
+            None => match ahead.next() {
+                Some(id) => *walk.after.insert(id?),
+                None => return Ok(true),
+            },
+        };
         if view.revoke_if(&id, filter)? {
-            revoked.push(id);
+            revoked.insert(id);
         }
-        *after = Some(id);
     }
-    Ok(true)
+    Ok(false)
 }
 
 /// Removes the next expired tokens; at the end of the call, tells whether more wait.

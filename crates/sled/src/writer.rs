@@ -120,7 +120,7 @@ impl State {
     fn work(&mut self) {
         let mut group = Group::default();
         self.running.retain(|running| !running.is_unwanted());
-        let unfinished = self.running.pop_front().and_then(|running| {
+        let mut unfinished = self.running.pop_front().and_then(|running| {
             let caller = running.caller.clone();
             let mut view = group.view(&caller, &mut self.writer.disk, &self.writer.limits);
             match running.step(&mut view) {
@@ -139,6 +139,9 @@ impl State {
             group.answer(answer);
         }
         let failed = self.commit(&mut group).err();
+        for running in self.running.iter_mut().chain(unfinished.as_mut()) {
+            running.follow(group.successors(&running.caller.namespace));
+        }
         let failed = failed.as_ref().map(Failed::from);
         group.finish(failed.as_ref());
         match (unfinished, failed) {

@@ -51,6 +51,31 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync + 'static {
         now: Timestamp,
     ) -> Outcome<Vec<(TokenId, bool)>>;
 
+    /// Gives the last place that the feed has given.
+    async fn last_place(&self, call: &Call) -> Outcome<Place>;
+
+    /// Gives, for each revocation that is stored of the places after `after` and up to `last`, its
+    /// successor if that is active and matches (R8). All these places were given before.
+    async fn successors(
+        &self,
+        call: &Call,
+        filter: &TokenFilter,
+        after: Place,
+        last: Place,
+        now: Timestamp,
+    ) -> Outcome<Vec<Option<TokenId>>>;
+
+    /// Revokes a token if it is active and matches. If it was rotated, and perhaps while this waited for
+    /// it, tries the same with its successor, up to `links` of them; gives the one that it revoked (R8).
+    async fn revoke_line(
+        &self,
+        call: &Call,
+        filter: &TokenFilter,
+        id: TokenId,
+        links: usize,
+        now: Timestamp,
+    ) -> Outcome<Option<TokenId>>;
+
     /// Gives the next `limit` active records that match, in order of their ids, beyond `after` (R9).
     async fn list(
         &self,
@@ -106,6 +131,13 @@ pub(crate) trait Dialect: fmt::Debug + Send + Sync + 'static {
 /// revocations become visible in the order of their places, without gaps that fill up later.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Place(pub(crate) u64);
+
+impl Place {
+    /// As a column holds it; no place is beyond that.
+    pub(crate) fn as_column(self) -> i64 {
+        i64::try_from(self.0).unwrap_or(i64::MAX)
+    }
+}
 
 /// How a rotation ended in the database.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,6 +6,7 @@ mod core;
 mod creation;
 mod pages;
 mod single;
+mod successors;
 
 use std::num::NonZeroU32;
 use std::sync::Arc;

@@ -98,6 +98,14 @@ pub(crate) fn revoked(row: &impl Columns) -> Result<(Place, RevokedToken)> {
     Ok((Place(count("revocation", row.integer(0)?)?), token))
 }
 
+/// The number that the first row begins with, which is never negative.
+pub(crate) fn first_count(rows: &[impl Columns]) -> Result<u64> {
+    let row = rows.first();
+    let row = row.ok_or_else(|| Error::corrupt("store", "its row is missing"))?;
+    let counted = u64::try_from(row.integer(0)?);
+    counted.map_err(|_| Error::corrupt("store.revocations", "is negative"))
+}
+
 /// The token's id in a binary column.
 pub(crate) fn id(bytes: &[u8]) -> Result<TokenId> {
     let bytes = bytes

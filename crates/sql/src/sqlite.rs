@@ -10,6 +10,7 @@ mod dialect;
 mod failure;
 mod file;
 mod filter;
+mod line;
 mod links;
 mod location;
 mod log;

@@ -1,13 +1,14 @@
 //! Faults of `delete_tokens`.
 
+use std::collections::BTreeSet;
 use std::sync::Mutex;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use libtest_mimic::Trial;
 use tokenkeep_core::{
-    Anchor, Page, PageRequest, Result, RevokedToken, TokenDriver, TokenDriverExt, TokenFilter,
-    TokenId, TokenRecord,
+    Anchor, Page, PageRequest, Result, RevokedToken, Rotation, TokenDriver, TokenDriverExt,
+    TokenFilter, TokenId, TokenRecord,
 };
 
 use crate::fault::{Fault, Sound};
@@ -29,6 +30,8 @@ pub(crate) fn faults() -> Vec<Trial> {
         ),
         found_by::<BulkClaimsWhatItSaw>("concurrency::random_bulk_calls_have_an_order"),
         found_by::<BulkStopsAtAPage>("contract::fifty_thousand_tokens_of_one_user"),
+        found_by::<BulkWalksOnce>("concurrency::no_family_escapes_one_bulk_revoke"),
+        found_by::<BulkFollowsTheStored>("concurrency::no_family_escapes_whose_past_is_flushed"),
     ]
 }
 
@@ -208,5 +211,69 @@ impl Fault for BulkStopsAtAPage {
             revoked.push(token.id);
         }
         Ok(revoked)
+    }
+}
+
+/// Page by page in order of the ids: what is stored behind the page at hand is not seen.
+async fn walk(sound: &Sound, filter: &TokenFilter) -> Result<Vec<TokenId>> {
+    let mut revoked = Vec::new();
+    let mut request = PageRequest::new(100)?;
+    loop {
+        let page = sound.driver.list(filter, &request).await?;
+        for token in &page.items {
+            if sound.driver.delete(&token.id).await.is_ok() {
+                revoked.push(token.id);
+            }
+        }
+        if !page.more {
+            return Ok(revoked);
+        }
+        request = request.after(page.cursor);
+        tokio::task::yield_now().await;
+    }
+}
+
+/// Does not look for what took a token's place behind it.
+#[derive(Debug, Default)]
+struct BulkWalksOnce;
+
+#[async_trait]
+impl Fault for BulkWalksOnce {
+    async fn delete_tokens(&self, sound: &Sound, filter: &TokenFilter) -> Result<Vec<TokenId>> {
+        walk(sound, filter).await
+    }
+}
+
+/// Looks for what took a token's place by way of the tokens that were rotated, and these may be gone.
+#[derive(Debug, Default)]
+struct BulkFollowsTheStored(Mutex<Vec<(TokenId, TokenId)>>);
+
+#[async_trait]
+impl Fault for BulkFollowsTheStored {
+    async fn rotate(&self, sound: &Sound, old: &TokenId, new: TokenRecord) -> Result<Rotation> {
+        let successor = new.id;
+        let rotation = sound.driver.rotate(old, new).await?;
+        if rotation == Rotation::Rotated {
+            locked(&self.0).push((*old, successor));
+        }
+        Ok(rotation)
+    }
+
+    async fn delete_tokens(&self, sound: &Sound, filter: &TokenFilter) -> Result<Vec<TokenId>> {
+        let mut revoked = walk(sound, filter).await?;
+        loop {
+            let stored = sound.driver.list_all_revoked().await?;
+            let stored: BTreeSet<_> = stored.iter().map(|token| token.id).collect();
+            let rotations = locked(&self.0).clone();
+            let before = revoked.len();
+            for (old, successor) in rotations {
+                if stored.contains(&old) && sound.driver.delete(&successor).await.is_ok() {
+                    revoked.push(successor);
+                }
+            }
+            if revoked.len() == before {
+                return Ok(revoked);
+            }
+        }
     }
 }

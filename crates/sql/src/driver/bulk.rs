@@ -6,13 +6,34 @@ use tokenkeep_backend::{read, write};
 use tokenkeep_core::{Flushed, Result, TokenFilter, TokenId};
 
 use super::core::{Core, after_a_part, reading, writing};
+use super::successors::{Followed, follow, last_place};
 
-/// Revokes what matches, in steps of this size in order of the ids.
+/// Revokes what matches, and what follows from it by rotation meanwhile, in steps of this size.
 pub(super) async fn delete_tokens(
     core: &Core,
     filter: &TokenFilter,
     step: usize,
 ) -> Result<Vec<TokenId>> {
+    let mut revoked = Vec::new();
+    loop {
+        let start = last_place(core).await?;
+        let walked = walk(core, filter, step).await?;
+        let own = walked.len() as u64;
+        revoked.extend(walked);
+        match follow(core, filter, step as u64, start, own, &mut revoked).await? {
+            Followed::ToTheEnd => break,
+            // What followed from a token that is gone can be found by its anchor alone.
+            Followed::ToAGap => {}
+        }
+    }
+    // An id whose token was revoked and expired may have been another's that was revoked in turn.
+    revoked.sort_unstable();
+    revoked.dedup();
+    Ok(revoked)
+}
+
+/// Revokes what matches in order of the ids.
+async fn walk(core: &Core, filter: &TokenFilter, step: usize) -> Result<Vec<TokenId>> {
     let mut revoked = Vec::new();
     let mut after = None;
     loop {

@@ -8,7 +8,7 @@ use tokenkeep_core::{
 
 use super::connect::Sessions;
 use super::statements::{MAX_BATCH, REPLACE, Statements, bind_id};
-use super::{failure, flush, insert, read, revoke, rotate};
+use super::{failure, flush, insert, read, revoke, revoke_line, rotate};
 use crate::dialect::{Condition, Dialect, Place, Turn};
 use crate::pool::Pool;
 
@@ -59,6 +59,32 @@ impl Dialect for MySqlDialect {
         now: Timestamp,
     ) -> Outcome<Vec<(TokenId, bool)>> {
         revoke::revoke_page(&self.pool, call, filter, after, limit, now).await
+    }
+
+    async fn last_place(&self, call: &Call) -> Outcome<Place> {
+        read::last_place(&self.pool, call).await
+    }
+
+    async fn successors(
+        &self,
+        call: &Call,
+        filter: &TokenFilter,
+        after: Place,
+        last: Place,
+        now: Timestamp,
+    ) -> Outcome<Vec<Option<TokenId>>> {
+        read::successors(&self.pool, call, filter, after, last, now).await
+    }
+
+    async fn revoke_line(
+        &self,
+        call: &Call,
+        filter: &TokenFilter,
+        id: TokenId,
+        links: usize,
+        now: Timestamp,
+    ) -> Outcome<Option<TokenId>> {
+        revoke_line::revoke_line(&self.pool, call, filter, id, links, now).await
     }
 
     async fn list(

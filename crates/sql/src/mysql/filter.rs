@@ -4,6 +4,7 @@ use sqlx::AssertSqlSafe;
 use tokenkeep_core::{Anchor, Timestamp, TokenFilter, TokenId};
 
 use super::statements::{Statement, bind_id, bytes, filled};
+use crate::dialect::Place;
 
 /// A statement about the active records that match, in order of their ids.
 ///
@@ -34,6 +35,25 @@ pub(super) fn select(
     bind(query, filter, now).bind(limit)
 }
 
+/// A statement about the revocations in a part of the feed: of each the successor, if that is active and
+/// matches, else nothing.
+pub(super) fn select_successors(
+    filter: &TokenFilter,
+    after: Place,
+    last: Place,
+    now: Timestamp,
+) -> Statement {
+    let conditions = conditions(filter);
+    let text = format!(
+        "SELECT id FROM (SELECT successor FROM tokens AS feed FORCE INDEX (tokens_feed) \
+         WHERE revocation > ? AND revocation <= ?) AS part \
+         LEFT JOIN tokens FORCE INDEX (PRIMARY) ON id = part.successor AND {conditions}"
+    );
+    let query = sqlx::query(AssertSqlSafe(text));
+    let query = query.bind(after.as_column()).bind(last.as_column());
+    bind(query, filter, now)
+}
+
 /// Locks those of a list that are active and match, in order of the ids.
 pub(super) fn lock(filter: &TokenFilter, ids: &[TokenId], now: Timestamp) -> Statement {
     let conditions = conditions(filter);
@@ -44,6 +64,17 @@ pub(super) fn lock(filter: &TokenFilter, ids: &[TokenId], now: Timestamp) -> Sta
     );
     let query = ids.fold(sqlx::query(AssertSqlSafe(text)), bind_id);
     bind(query, filter, now)
+}
+
+/// Locks a token, whatever its state; gives its successor, if it has one, and whether it is active and
+/// matches.
+pub(super) fn lock_one(filter: &TokenFilter, id: &TokenId, now: Timestamp) -> Statement {
+    let conditions = conditions(filter);
+    let text = format!(
+        "SELECT successor, CAST(({conditions}) AS SIGNED) FROM tokens WHERE id = ? FOR UPDATE"
+    );
+    let query = sqlx::query(AssertSqlSafe(text));
+    bind_id(bind(query, filter, now), id)
 }
 
 /// What is asked of a record, with marks for the values that [`bind`] gives.

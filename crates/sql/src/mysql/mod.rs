@@ -11,6 +11,7 @@ mod message;
 mod namespace;
 mod read;
 mod revoke;
+mod revoke_line;
 mod revoke_one;
 mod rotate;
 mod schema;

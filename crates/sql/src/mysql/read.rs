@@ -53,6 +53,30 @@ pub(super) async fn matching(
     read(&rows(pool, call, query).await?, first_id)
 }
 
+/// Reads for each revocation in a part of the feed whether its successor is active and matches, and
+/// which one that is.
+pub(super) async fn successors(
+    pool: &Pool<Sessions>,
+    call: &Call,
+    filter: &TokenFilter,
+    after: Place,
+    last: Place,
+    now: Timestamp,
+) -> Outcome<Vec<Option<TokenId>>> {
+    let query = filter::select_successors(filter, after, last, now);
+    read(&rows(pool, call, query).await?, |row| {
+        row.optional_bytes(0)?.map(row::id).transpose()
+    })
+}
+
+/// Reads how many places the feed has given.
+pub(super) async fn last_place(pool: &Pool<Sessions>, call: &Call) -> Outcome<Place> {
+    let query = sqlx::query("SELECT revocations FROM store WHERE one = 1");
+    let rows = rows(pool, call, query).await?;
+    let counted = row::first_count(&rows);
+    counted.map(Place).map_err(failure::of_row)
+}
+
 /// Reads the feed.
 pub(super) async fn revoked(
     pool: &Pool<Sessions>,
@@ -66,8 +90,7 @@ pub(super) async fn revoked(
          WHERE revocation > ? AND expires_at > ? ORDER BY revocation LIMIT ?"
     );
     let query = sqlx::query(AssertSqlSafe(text))
-        // No place is beyond what a column holds.
-        .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
+        .bind(after.as_column())
         .bind(now.as_micros())
         .bind(i64::try_from(limit).unwrap_or(i64::MAX));
     read(&rows(pool, call, query).await?, row::revoked)

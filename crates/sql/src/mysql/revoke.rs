@@ -96,7 +96,7 @@ async fn lock_some(connection: &mut MySqlConnection, lock: Statement) -> Outcome
 
 /// Revokes tokens that are locked, and how many rows each statement of that is to change. Each does
 /// something only where the one before it did.
-fn revocation(ids: &[TokenId], now: Timestamp) -> (Message, Vec<u64>) {
+pub(super) fn revocation(ids: &[TokenId], now: Timestamp) -> (Message, Vec<u64>) {
     let mut message = Message::default().with(&take_places(ids.len()));
     let mut changes = vec![1];
     let (now, mut left, mut before) = (now.as_micros(), ids.len(), 1);

@@ -156,6 +156,47 @@ impl Dialect for PostgresDialect {
         rows.iter().map(look).collect()
     }
 
+    async fn last_place(&self, call: &Call) -> Outcome<Place> {
+        let statement = query(self.statements.last_place.clone());
+        let rows = self.rows(call, statement).await?;
+        read(row::first_count(&rows)).map(Place)
+    }
+
+    async fn successors(
+        &self,
+        call: &Call,
+        filter: &TokenFilter,
+        after: Place,
+        last: Place,
+        now: Timestamp,
+    ) -> Outcome<Vec<Option<TokenId>>> {
+        let bound = filter::successors(&self.statements, filter, after, last, now)?;
+        let rows = self.rows(call, with_values(bound)).await?;
+        rows.iter().map(optional_id).collect()
+    }
+
+    async fn revoke_line(
+        &self,
+        call: &Call,
+        filter: &TokenFilter,
+        id: TokenId,
+        links: usize,
+        now: Timestamp,
+    ) -> Outcome<Option<TokenId>> {
+        let mut next = Some(id);
+        for _ in 0..links {
+            let Some(id) = next else { break };
+            let bound = filter::revoke_matching(&self.statements, filter, &id, now)?;
+            let rows = self.rows(call, with_values(bound)).await?;
+            let Some(row) = rows.first() else { break };
+            if read(row.integer(1))? > 0 {
+                return Ok(Some(id));
+            }
+            next = optional_id(row)?;
+        }
+        Ok(None)
+    }
+
     async fn list(
         &self,
         call: &Call,
@@ -177,7 +218,7 @@ impl Dialect for PostgresDialect {
         now: Timestamp,
     ) -> Outcome<Vec<(Place, RevokedToken)>> {
         let statement = query(self.statements.revoked.clone())
-            .bind(i64::try_from(after.0).unwrap_or(i64::MAX))
+            .bind(after.as_column())
             .bind(now.as_micros())
             .bind(i64::try_from(limit).unwrap_or(i64::MAX));
         let rows = self.rows(call, statement).await?;
@@ -277,6 +318,11 @@ fn bytes(ids: &[TokenId]) -> Vec<&[u8]> {
 
 fn first_id(row: &PgRow) -> Outcome<TokenId> {
     read(row.bytes(0).and_then(row::id))
+}
+
+fn optional_id(row: &PgRow) -> Outcome<Option<TokenId>> {
+    let id = read(row.optional_bytes(0))?;
+    read(id.map(row::id).transpose())
 }
 
 pub(super) fn column<'r, T>(row: &'r PgRow, index: usize) -> Outcome<T>

@@ -10,6 +10,7 @@ use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::{Anchor, Timestamp, TokenFilter, TokenId};
 
 use super::statements::{Statements, places, revoke_targets, text};
+use crate::dialect::Place;
 use crate::row::RECORD;
 
 /// A statement with its values.
@@ -26,9 +27,9 @@ pub(super) fn list(
     limit: usize,
     now: Timestamp,
 ) -> Outcome<Bound> {
-    let conditions = Conditions::new(filter, after, limit, now)?;
+    let mut conditions = Conditions::new(filter, after, now)?;
     let tokens = &statements.tokens;
-    let page = conditions.page();
+    let page = conditions.page(limit)?;
     Ok(Bound {
         text: text(format!("SELECT {RECORD} FROM {tokens} {page}")),
         values: conditions.values,
@@ -43,9 +44,9 @@ pub(super) fn revoke_page(
     limit: usize,
     now: Timestamp,
 ) -> Outcome<Bound> {
-    let conditions = Conditions::new(filter, after, limit, now)?;
+    let mut conditions = Conditions::new(filter, after, now)?;
     let tokens = &statements.tokens;
-    let (page, again) = (conditions.page(), conditions.again());
+    let (page, again) = (conditions.page(limit)?, conditions.again());
     let target = format!(
         "SELECT id FROM {tokens} WHERE id = ANY(ARRAY(SELECT id FROM page)) AND {again} \
          ORDER BY id FOR UPDATE"
@@ -64,8 +65,61 @@ pub(super) fn revoke_page(
     })
 }
 
+/// The revocations in a part of the feed: of each the successor, if that is active and matches, else
+/// nothing.
+pub(super) fn successors(
+    statements: &Statements,
+    filter: &TokenFilter,
+    after: Place,
+    last: Place,
+    now: Timestamp,
+) -> Outcome<Bound> {
+    let mut conditions = Conditions::new(filter, None, now)?;
+    let tokens = &statements.tokens;
+    let again = conditions.again();
+    let after = conditions.bind(after.as_column())?;
+    let last = conditions.bind(last.as_column())?;
+    let sql = format!(
+        "SELECT id FROM (SELECT successor FROM {tokens} \
+         WHERE revocation > {after} AND revocation <= {last}) AS part \
+         LEFT JOIN {tokens} AS token ON id = part.successor AND {again}"
+    );
+    Ok(Bound {
+        text: text(sql),
+        values: conditions.values,
+    })
+}
+
+/// Revokes one token if it matches once it is locked; gives its successor, if it was rotated before,
+/// and how many were revoked.
+pub(super) fn revoke_matching(
+    statements: &Statements,
+    filter: &TokenFilter,
+    id: &TokenId,
+    now: Timestamp,
+) -> Outcome<Bound> {
+    let mut conditions = Conditions::new(filter, None, now)?;
+    let (tokens, store) = (&statements.tokens, &statements.store);
+    let again = conditions.again();
+    let id = conditions.bind(id.as_bytes().as_slice())?;
+    let sql = format!(
+        "WITH target AS (\
+         SELECT successor, {again} AS matches FROM {tokens} WHERE id = {id} FOR UPDATE), \
+         place AS (\
+         UPDATE {store} AS store SET revocations = store.revocations + 1 FROM target \
+         WHERE target.matches RETURNING store.revocations AS taken), \
+         revoked AS (\
+         UPDATE {tokens} AS token SET revoked_at = {NOW}, revocation = place.taken \
+         FROM place WHERE token.id = {id} RETURNING token.id) \
+         SELECT successor, (SELECT count(*) FROM revoked) FROM target"
+    );
+    Ok(Bound {
+        text: text(sql),
+        values: conditions.values,
+    })
+}
+
 const NOW: &str = "$1";
-const LIMIT: &str = "$2";
 
 struct Conditions {
     values: PgArguments,
@@ -79,15 +133,9 @@ struct Conditions {
 }
 
 impl Conditions {
-    fn new(
-        filter: &TokenFilter,
-        after: Option<TokenId>,
-        limit: usize,
-        now: Timestamp,
-    ) -> Outcome<Self> {
+    fn new(filter: &TokenFilter, after: Option<TokenId>, now: Timestamp) -> Outcome<Self> {
         let mut values = PgArguments::default();
         add(&mut values, now.as_micros())?;
-        add(&mut values, i64::try_from(limit).unwrap_or(i64::MAX))?;
         let mut conditions = Self {
             values,
             leading: Vec::new(),
@@ -146,13 +194,14 @@ impl Conditions {
     }
 
     /// The next page in order of the ids.
-    fn page(&self) -> String {
+    fn page(&mut self, limit: usize) -> Outcome<String> {
+        let limit = self.bind(i64::try_from(limit).unwrap_or(i64::MAX))?;
         let leading = self.leading.join(" AND ");
         let narrowing = unindexed(&self.narrowing);
         let order = &self.order;
-        format!(
-            "WHERE {leading} AND revoked_at IS NULL AND {narrowing} ORDER BY {order} LIMIT {LIMIT}"
-        )
+        Ok(format!(
+            "WHERE {leading} AND revoked_at IS NULL AND {narrowing} ORDER BY {order} LIMIT {limit}"
+        ))
     }
 
     /// The same conditions for rows that are looked up by id.

@@ -8,7 +8,7 @@ use tokenkeep_core::{ErrorKind, Text, Timestamp, TokenFilter, TokenId, TokenReco
 use super::failure::{failed, unreadable};
 use super::filter::Conditions;
 use super::statements;
-use crate::row;
+use crate::row::{self, Columns};
 
 pub(super) type Query<'q> = sqlx::query::Query<'q, Sqlite, SqliteArguments>;
 
@@ -69,19 +69,24 @@ pub(super) fn page<'q>(
     now: Timestamp,
     limit: usize,
 ) -> Query<'q> {
+    // Every id is greater than no bytes at all.
+    let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
+    with_conditions(text, conditions)
+        .bind(after)
+        .bind(now.as_micros())
+        .bind(as_integer(limit))
+}
+
+/// Binds what the conditions' own text has marks for.
+pub(super) fn with_conditions<'q>(text: String, conditions: &Conditions<'q>) -> Query<'q> {
     let mut query = sqlx::query(AssertSqlSafe(text)).bind(conditions.value.as_str());
     for (_, value) in &conditions.narrowed {
         query = query.bind(value.as_str());
     }
-    if let Some(issued_before) = conditions.issued_before {
-        query = query.bind(issued_before);
+    match conditions.issued_before {
+        Some(issued_before) => query.bind(issued_before),
+        None => query,
     }
-    // Every id is greater than no bytes at all.
-    let after = after.map_or_else(Vec::new, |id| id.as_bytes().to_vec());
-    query
-        .bind(after)
-        .bind(now.as_micros())
-        .bind(as_integer(limit))
 }
 
 pub(super) fn conditions(filter: &TokenFilter) -> Outcome<Conditions<'_>> {
@@ -101,6 +106,12 @@ pub(super) fn ids(rows: &[SqliteRow]) -> Outcome<Vec<TokenId>> {
         row::id(bytes).map_err(unreadable)
     };
     rows.iter().map(id).collect()
+}
+
+/// The id in the first column, if one is there.
+pub(super) fn optional_id(row: &SqliteRow) -> Outcome<Option<TokenId>> {
+    let bytes = row.optional_bytes(0).map_err(unreadable)?;
+    bytes.map(row::id).transpose().map_err(unreadable)
 }
 
 pub(super) fn first(rows: &[SqliteRow]) -> Outcome<&SqliteRow> {

@@ -12,13 +12,14 @@ use tokenkeep_core::{
 };
 
 use super::binding::{
-    as_integer, conditions, first, ids, insertion, page, query, records, size_for, split, with_ids,
+    as_integer, conditions, first, ids, insertion, optional_id, page, query, records, size_for,
+    split, with_conditions, with_ids,
 };
 use super::connector::Connector;
 use super::failure::{reading, unreadable};
 use super::file::StoreFile;
 use super::links::{Links, rows};
-use super::{DRIVER, log, rotation, statements};
+use super::{DRIVER, line, log, rotation, statements};
 use crate::dialect::{Condition, Dialect, Place, Turn};
 use crate::row;
 
@@ -120,6 +121,45 @@ impl Dialect for SqliteDialect {
         Ok(revoked.into_iter().map(|id| (id, true)).collect())
     }
 
+    async fn last_place(&self, call: &Call) -> Outcome<Place> {
+        let query = sqlx::query(statements::LAST_PLACE);
+        let rows = self.links.read(call, query).await?;
+        row::first_count(&rows).map(Place).map_err(unreadable)
+    }
+
+    async fn successors(
+        &self,
+        call: &Call,
+        filter: &TokenFilter,
+        after: Place,
+        last: Place,
+        now: Timestamp,
+    ) -> Outcome<Vec<Option<TokenId>>> {
+        let conditions = conditions(filter)?;
+        let text = statements::successors(&conditions.text());
+        let query = with_conditions(text, &conditions)
+            .bind(now.as_micros())
+            .bind(after.as_column())
+            .bind(last.as_column());
+        let rows = self.links.read(call, query).await?;
+        rows.iter().map(optional_id).collect()
+    }
+
+    async fn revoke_line(
+        &self,
+        call: &Call,
+        filter: &TokenFilter,
+        id: TokenId,
+        links: usize,
+        now: Timestamp,
+    ) -> Outcome<Option<TokenId>> {
+        let mut link = self.links.transaction(call).await?;
+        let line = line::revoke(link.connection()?, filter, id, links, now);
+        let revoked = line.await?;
+        self.links.end(link, statements::COMMIT).await?;
+        Ok(revoked)
+    }
+
     async fn list(
         &self,
         call: &Call,
@@ -142,7 +182,7 @@ impl Dialect for SqliteDialect {
         now: Timestamp,
     ) -> Outcome<Vec<(Place, RevokedToken)>> {
         let query = query(statements::revoked())
-            .bind(after.0.cast_signed())
+            .bind(after.as_column())
             .bind(now.as_micros())
             .bind(as_integer(limit));
         let rows = self.links.read(call, query).await?;

@@ -60,6 +60,28 @@ pub(super) fn revoke_page(conditions: &str) -> String {
     revoke_chosen(&chosen)
 }
 
+/// Revokes one token if it is active and of a filter's conditions; gives its id then.
+pub(super) fn revoke_matching(conditions: &str) -> String {
+    let chosen = format!("SELECT id {conditions} AND expires_at > ? AND id = ?");
+    revoke_chosen(&chosen)
+}
+
+/// Gives, for each revocation in a part of the feed, its successor if that is active and of a filter's
+/// conditions.
+pub(super) fn successors(conditions: &str) -> String {
+    format!(
+        "SELECT (SELECT id {conditions} AND expires_at > ? AND id = feed.successor) \
+         FROM tokens AS feed INDEXED BY tokens_feed WHERE revocation > ? AND revocation <= ?"
+    )
+}
+
+/// The token that took another's place.
+pub(super) const SUCCESSOR: &str =
+    "SELECT successor FROM tokens WHERE id = ? AND successor IS NOT NULL";
+
+/// Tells how many places the feed has given.
+pub(super) const LAST_PLACE: &str = "SELECT revocations FROM store";
+
 /// Gives the chosen the next places in the feed, in order of their ids, and the time that is bound
 /// last.
 fn revoke_chosen(chosen: &str) -> String {
@@ -112,14 +134,29 @@ fn marks(count: usize, mark: &str) -> String {
 /// All of the above, in each size and for each anchor, for the test of their plans.
 #[cfg(test)]
 pub(super) fn every() -> Vec<String> {
-    let mut every = [PROOF, CHECK, REPLACE, STATE, SUCCEED, FLUSH, HAS_EXPIRED]
-        .map(str::to_owned)
-        .to_vec();
+    let mut every = [
+        PROOF,
+        CHECK,
+        LAST_PLACE,
+        SUCCESSOR,
+        REPLACE,
+        STATE,
+        SUCCEED,
+        FLUSH,
+        HAS_EXPIRED,
+    ]
+    .map(str::to_owned)
+    .to_vec();
     for size in SIZES {
         every.extend([fetch(size), insert(size), revoke(size)]);
     }
     for conditions in super::filter::every() {
-        every.extend([list(&conditions), revoke_page(&conditions)]);
+        every.extend([
+            list(&conditions),
+            revoke_page(&conditions),
+            revoke_matching(&conditions),
+            successors(&conditions),
+        ]);
     }
     every.push(revoked());
     every

@@ -12,6 +12,9 @@ pub(crate) enum Kind {
     InsertMany,
     RevokeOne,
     RevokeMany,
+    LastPlace,
+    Successors,
+    RevokeMatching,
     RevokePage { index: &'static str, is_first: bool },
     List { index: &'static str, is_first: bool },
     Revoked,
@@ -40,6 +43,9 @@ impl Kind {
             Self::InsertMany,
             Self::RevokeOne,
             Self::RevokeMany,
+            Self::LastPlace,
+            Self::Successors,
+            Self::RevokeMatching,
             Self::Revoked,
             Self::Replace,
             Self::Rotate,
@@ -73,7 +79,10 @@ impl Kind {
                 "WITH target AS (SELECT id FROM \"plans\".tokens WHERE id = $1",
                 Self::RevokeOne,
             ),
+            ("WITH target AS (SELECT successor, ", Self::RevokeMatching),
             ("WITH target AS", Self::RevokeMany),
+            ("SELECT revocations", Self::LastPlace),
+            ("SELECT id FROM (SELECT successor", Self::Successors),
             ("SELECT revocation, ", Self::Revoked),
             ("UPDATE \"plans\".tokens SET", Self::Replace),
             ("WITH old AS", Self::Rotate),
@@ -160,11 +169,12 @@ impl Plan {
         }
         assert!(self.searches_each_index(), "{shown}");
         match self.kind() {
-            Kind::Check | Kind::InsertOne | Kind::InsertMany => {}
+            Kind::Check | Kind::LastPlace | Kind::InsertOne | Kind::InsertMany => {}
             Kind::FetchOne
             | Kind::FetchMany
             | Kind::RevokeOne
             | Kind::RevokeMany
+            | Kind::RevokeMatching
             | Kind::Replace
             | Kind::Rotate => {
                 assert!(self.has("using tokens_pkey"), "{shown}");
@@ -178,6 +188,13 @@ impl Plan {
                 let has = |part: &str| page.iter().any(|line| line.contains(part));
                 assert!(has(&format!("using {index} on")) && !has("Sort"), "{shown}");
                 assert!(self.has("using tokens_pkey"), "{shown}");
+            }
+            Kind::Successors => {
+                assert!(
+                    self.has("using tokens_feed") && self.has("using tokens_pkey"),
+                    "{shown}"
+                );
+                assert!(!self.has("Sort"), "{shown}");
             }
             Kind::Revoked => {
                 assert!(self.has("using tokens_feed"), "{shown}");

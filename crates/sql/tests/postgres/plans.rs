@@ -9,7 +9,7 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tokenkeep_core::{Anchor, PageRequest, Replacement, TokenDriver, TokenFilter};
+use tokenkeep_core::{Anchor, PageRequest, Replacement, Rotation, TokenDriver, TokenFilter};
 use tokenkeep_sql::{SqlDriver, postgres};
 use tokenkeep_testkit::Settings;
 
@@ -97,6 +97,7 @@ async fn call_everything(driver: &Arc<SqlDriver>, rounds: Range<u64>, at_once: u
         driver.create_many(many.collect()).await.unwrap();
         call_at_once(driver, round, at_once).await;
         call_with_filters(driver, round).await;
+        call_beside_a_family(driver, round).await;
         let page = PageRequest::new(1_000).unwrap();
         let first = driver.list_revoked(&page).await.unwrap();
         driver
@@ -138,6 +139,24 @@ async fn call_at_once(driver: &Arc<SqlDriver>, round: u64, count: u64) {
     for call in futures::future::join_all(calls).await {
         call.unwrap();
     }
+}
+
+/// A bulk revocation that has to follow tokens which are rotated meanwhile.
+async fn call_beside_a_family(driver: &SqlDriver, round: u64) {
+    let line = |number: u64| record(2_000_000 + 10_000 * round + number, "line");
+    driver.create(line(0)).await.unwrap();
+    let rotate = async {
+        for number in 0.. {
+            let successor = line(number + 1);
+            let rotation = driver.rotate(&line(number).id, successor).await.unwrap();
+            if rotation != Rotation::Rotated {
+                break;
+            }
+        }
+    };
+    let filter = TokenFilter::new().with_user("line").unwrap();
+    let ((), revoked) = futures::join!(rotate, driver.delete_tokens(&filter));
+    assert_eq!(revoked.unwrap().len(), 1);
 }
 
 /// Each anchor alone, with all others, and with all else that narrows; over several pages.

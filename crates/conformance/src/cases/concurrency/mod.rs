@@ -5,6 +5,7 @@ mod bulk;
 mod crowd;
 mod cut;
 mod dropped;
+mod families;
 mod feed;
 mod flush;
 mod handles;
@@ -23,6 +24,7 @@ pub(crate) const FILES: &[&[Case]] = &[
     handles::CASES,
     replaces::CASES,
     bulk::CASES,
+    families::CASES,
     paging::CASES,
     feed::CASES,
     flush::CASES,
