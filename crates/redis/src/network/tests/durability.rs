@@ -60,12 +60,16 @@ async fn a_server_that_can_be_waited_for_is_sync() {
     server.kill().unwrap();
     server.restart().unwrap();
     assert_eq!(network.get("a", LONG).await.unwrap(), text("3"));
-    let Some(without) = require_or_tell(Server::valkey(
-        &Settings::new().with_option("appendonly", "no"),
-    )) else {
-        return;
-    };
-    assert_config(&options(&without), "append-only").await;
+    for (name, value, part) in [
+        ("appendonly", "no", "append-only"),
+        ("appendfsync", "no", "appendfsync no"),
+    ] {
+        let settings = Settings::new().with_option(name, value);
+        let Some(without) = require_or_tell(Server::valkey(&settings)) else {
+            return;
+        };
+        assert_config(&options(&without), part).await;
+    }
 }
 
 #[tokio::test]
