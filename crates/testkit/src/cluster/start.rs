@@ -61,8 +61,9 @@ impl Cluster {
             ids,
             _bus_ports: bus_ports,
         };
-        cluster.meet()?;
         let (masters, replicas) = cluster.nodes.split_at(usize::from(masters));
+        share_epochs(masters)?;
+        cluster.meet()?;
         share_slots(masters)?;
         for (index, replica) in replicas.iter().enumerate() {
             follow(replica, &cluster.ids[index % masters.len()])?;
@@ -97,7 +98,16 @@ fn of_nodes(settings: &Settings) -> Settings {
     of_nodes
 }
 
-/// Gives each master its part, and an epoch of its own that no election is needed for.
+/// Gives each master an epoch of its own, which it takes only as long as it knows of no other: those with the
+/// same one would contradict each other about slots that move.
+fn share_epochs(masters: &[Server]) -> Result<()> {
+    for (epoch, master) in (1_u32..).zip(masters) {
+        master.command(&["CLUSTER", "SET-CONFIG-EPOCH", &epoch.to_string()])?;
+    }
+    Ok(())
+}
+
+/// Gives each master its part.
 fn share_slots(masters: &[Server]) -> Result<()> {
     let count = u16::try_from(masters.len()).unwrap_or(SLOTS);
     for (index, master) in (0..count).zip(masters) {
