@@ -12,6 +12,7 @@ mod merge;
 mod places;
 mod rotation;
 mod scatter;
+mod settled;
 mod single;
 
 use std::fmt;

@@ -83,6 +83,11 @@ impl ShardKeys {
     pub(crate) fn token(&self, id: &TokenId) -> Vec<u8> {
         [self.token.as_bytes(), id.as_bytes()].concat()
     }
+
+    /// The key of the token whose place a successor is to take, until that is settled.
+    pub(crate) fn turn(&self, id: &TokenId) -> Vec<u8> {
+        [self.prefix.as_bytes(), b"turn:", id.as_bytes()].concat()
+    }
 }
 
 /// The key of a store's constants.

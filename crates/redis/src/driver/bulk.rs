@@ -4,13 +4,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokenkeep_backend::Outcome;
-use tokenkeep_core::{Result, TokenFilter, TokenId, TokenState};
+use tokenkeep_core::{Result, TokenFilter, TokenId};
 
-use super::core::{Core, touched};
+use super::core::Core;
 use super::fence::{self, Fence};
 use super::filter::Selection;
 use super::scatter::{all_or_error, of_a_part, scatter};
-use super::{places, single};
+use super::{places, settled};
 use crate::reply::{Reply, strange};
 use crate::script::{DELETE_LATE, DELETE_PAGE, Script};
 
@@ -49,15 +49,15 @@ pub(super) async fn delete_tokens(core: &Arc<Core>, filter: &TokenFilter) -> Res
         revoked.extend(late.into_iter().flatten());
         fence.lift().await;
     }
-    let settled = settled(core, revoked).await;
-    settled.map_err(|failure| of_a_part(failure, true))
+    let tokens = settled::tokens(core, revoked).await;
+    tokens.map_err(|failure| of_a_part(failure, true))
 }
 
 /// A token that was revoked.
-struct Revoked {
-    id: TokenId,
+pub(super) struct Revoked {
+    pub(super) id: TokenId,
     /// The token whose place it was to take, if that was not settled.
-    old: Option<TokenId>,
+    pub(super) old: Option<TokenId>,
 }
 
 /// What the steps of one bulk revocation have in common.
@@ -155,30 +155,4 @@ impl Bulk<'_> {
             revoked,
         })
     }
-}
-
-/// The ids of those that were tokens. A rotation may have stored a successor and then have found the old
-/// token revoked, by this bulk revocation for one: that successor never was.
-async fn settled(core: &Core, revoked: Vec<Revoked>) -> Outcome<Vec<TokenId>> {
-    let revoked = &revoked;
-    let ids = scatter(0..revoked.len(), |number| async move {
-        let Revoked { id, old } = &revoked[number];
-        let was_one = match old {
-            Some(old) => was_taken_by(core, old, id).await?,
-            None => true,
-        };
-        Ok(was_one.then_some(*id))
-    });
-    let ids: Outcome<Vec<_>> = ids.await.into_iter().collect();
-    ids.map(|ids| ids.into_iter().flatten().collect())
-        .map_err(touched)
-}
-
-/// Whether a successor has the old token's place, or may still get it.
-async fn was_taken_by(core: &Core, old: &TokenId, id: &TokenId) -> Outcome<bool> {
-    let found = single::look(core, &core.call(), old).await?;
-    Ok(match found.map(|record| record.state) {
-        Some(TokenState::Revoked { successor, .. }) => successor == Some(*id),
-        Some(TokenState::Active) | None => true,
-    })
 }

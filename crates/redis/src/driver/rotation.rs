@@ -29,7 +29,7 @@ use crate::reply::{Reply, sensible, strange};
 use crate::script::{CREATE, DELETE, ROTATE, UNDO};
 
 /// How much longer than a rotation takes at most its successor counts as not settled.
-const SETTLED: Duration = Duration::from_secs(60);
+pub(super) const SETTLED: Duration = Duration::from_secs(60);
 
 /// How a rotation ended where nothing failed.
 enum Turn {
@@ -201,10 +201,10 @@ impl Rotating<'_> {
         }
     }
 
-    /// Takes the successor away if it is as it was stored. Where that fails, it may be there still.
+    /// Takes the successor away, which may be revoked by now. Where that fails, it may be there still.
     async fn take_successor_away(&self) -> Outcome<()> {
         let (core, id) = (self.core, &self.successor.id);
-        let arguments = [id.as_bytes().as_slice(), &self.value];
+        let arguments = [id.as_bytes().as_slice(), self.old.as_bytes()];
         let shard = core.keys.shard_of(id);
         let (effect, now) = (Effect::Writes, core.now());
         let undone = core.run(self.call, effect, &UNDO, shard, now, &arguments);
