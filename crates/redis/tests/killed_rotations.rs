@@ -11,6 +11,7 @@ mod support;
 use std::env;
 use std::io::{BufRead, BufReader};
 use std::process::{Child, Command, ExitCode, Stdio};
+use std::time::Duration;
 
 use libtest_mimic::{Arguments, Trial};
 use support::{cluster_options, id, of_user, open, record, system_clock};
@@ -59,6 +60,8 @@ async fn rotate_on(job: &str) {
         user: Some(user),
         password: Some(password.into()),
         namespace: NAMESPACE.to_owned(),
+        // So long a bulk revocation waits for a rotation that may go on.
+        timeout: Duration::from_secs(1),
         ..RedisOptions::new(Servers::Cluster(words.map(host).collect()))
     };
     let driver = open(&options, system_clock()).await;
