@@ -40,9 +40,10 @@ use crate::store::{self, Constants};
 /// - Concurrent calls share connections, on which none waits for another's answer.
 /// - A call takes the configured timeout at most; those that touch many tokens take it for each of
 ///   their steps, of which there are as many as the tokens at hand need.
-/// - A rotation waits while a bulk revocation is under way that concerns its successor, and is
-///   `Unavailable` where that takes longer than the timeout: at most a minute after a process that
-///   revoked in bulk has died.
+/// - A rotation waits while a bulk revocation that concerns its successor is about to end, and is
+///   `Unavailable` where that takes longer than the timeout: at most a minute, after a process died there.
+/// - On a Cluster a bulk revocation waits for rotations whose successors it met, at most as long as a
+///   call takes, so that its answer has those alone that were tokens.
 /// - Needs a tokio runtime with its I/O and time drivers.
 /// - `Debug` shows no credentials and no records.
 pub struct RedisDriver {
