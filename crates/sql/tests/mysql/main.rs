@@ -11,6 +11,8 @@ mod foreign;
 mod holder;
 #[path = "../servers/kill.rs"]
 mod kill;
+#[path = "../servers/lines.rs"]
+mod lines;
 mod lost;
 mod migrations;
 mod plans;

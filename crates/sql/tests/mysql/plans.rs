@@ -8,12 +8,11 @@ use std::collections::BTreeSet;
 use std::num::NonZeroU32;
 use std::sync::Arc;
 
-use tokenkeep_core::{
-    Anchor, PageRequest, Replacement, Rotation, TokenDriver, TokenFilter, TokenId,
-};
+use tokenkeep_core::{Anchor, PageRequest, Replacement, TokenDriver, TokenFilter, TokenId};
 use tokenkeep_sql::SqlDriver;
 use tokenkeep_testkit::{Server, Settings};
 
+use crate::lines::follow_some;
 use crate::support::{at, manual_clock, open, options, own_server, record};
 
 /// 100,000 tokens of 1,000 users: each tenth expired, each tenth revoked, and some in trusts and
@@ -73,7 +72,7 @@ async fn call_everything(server: &Server, driver: &Arc<SqlDriver>) {
     driver.create_many(many.collect()).await.unwrap();
     call_at_once(driver).await;
     call_with_filters(driver).await;
-    call_beside_a_family(driver).await;
+    follow_some(driver, driver, record).await;
     let page = PageRequest::new(1_000).unwrap();
     let first = driver.list_revoked(&page).await.unwrap();
     let next = page.after(first.cursor);
@@ -121,26 +120,6 @@ async fn call_at_once(driver: &Arc<SqlDriver>) {
     });
     for call in futures::future::join_all(calls).await {
         call.unwrap();
-    }
-}
-
-/// A bulk revocation that has to follow tokens which are rotated meanwhile.
-async fn call_beside_a_family(driver: &SqlDriver) {
-    for round in 0..8 {
-        let line = |number: u64| record(3_000_000 + 10_000 * round + number, "line");
-        driver.create(line(0)).await.unwrap();
-        let rotate = async {
-            for number in 0.. {
-                let successor = line(number + 1);
-                let rotation = driver.rotate(&line(number).id, successor).await.unwrap();
-                if rotation != Rotation::Rotated {
-                    break;
-                }
-            }
-        };
-        let filter = TokenFilter::new().with_user("line").unwrap();
-        let ((), revoked) = futures::join!(rotate, driver.delete_tokens(&filter));
-        assert_eq!(revoked.unwrap().len(), 1);
     }
 }
 

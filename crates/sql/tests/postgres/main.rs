@@ -9,6 +9,8 @@ mod flush;
 mod holder;
 #[path = "../servers/kill.rs"]
 mod kill;
+#[path = "../servers/lines.rs"]
+mod lines;
 mod migrations;
 mod plan;
 mod plans;

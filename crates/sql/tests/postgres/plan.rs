@@ -55,8 +55,9 @@ impl Kind {
         let with_filter = ANCHORS.into_iter().flat_map(|(_, index)| {
             [true, false].into_iter().flat_map(move |is_first| {
                 let list = Self::List { index, is_first };
-                // Only these two have more tokens than one step looks at.
-                let has_more = is_first || matches!(index, "tokens_tenant" | "tokens_domain");
+                // Of these the tests have more tokens than one step looks at.
+                let more = ["tokens_user", "tokens_tenant", "tokens_domain"];
+                let has_more = is_first || more.contains(&index);
                 let page = has_more.then_some(Self::RevokePage { index, is_first });
                 [Some(list), page].into_iter().flatten()
             })

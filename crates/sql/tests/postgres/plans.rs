@@ -9,10 +9,11 @@ use std::num::NonZeroU32;
 use std::ops::Range;
 use std::sync::Arc;
 
-use tokenkeep_core::{Anchor, PageRequest, Replacement, Rotation, TokenDriver, TokenFilter};
+use tokenkeep_core::{Anchor, PageRequest, Replacement, TokenDriver, TokenFilter};
 use tokenkeep_sql::{SqlDriver, postgres};
 use tokenkeep_testkit::Settings;
 
+use crate::lines::follow_some;
 use crate::plan::{Kind, Plan, plans};
 use crate::support::{at, manual_clock, open, options, own_server, record};
 
@@ -43,6 +44,7 @@ async fn no_statement_reads_the_whole_table() {
     server.sql(ROWS).unwrap();
     server.sql("VACUUM ANALYZE plans.tokens").unwrap();
     let removed = call_everything(&driver, TIMES, 200).await;
+    follow_some(&driver, &driver, record).await;
     assert_eq!(removed, 8 * 1_100);
     check(&plans(&server));
 }
@@ -66,6 +68,8 @@ async fn what_was_planned_for_a_few_tokens_is_right_for_many() {
         let of_few = plans(&server).len();
         server.sql(ROWS).unwrap();
         call_everything(&driver, TIMES, 200).await;
+        let other = open(&options, manual_clock()).await;
+        follow_some(&driver, &other, record).await;
         check(&plans(&server)[of_few..]);
         postgres::drop_namespace(&options).await.unwrap();
     }
@@ -97,7 +101,6 @@ async fn call_everything(driver: &Arc<SqlDriver>, rounds: Range<u64>, at_once: u
         driver.create_many(many.collect()).await.unwrap();
         call_at_once(driver, round, at_once).await;
         call_with_filters(driver, round).await;
-        call_beside_a_family(driver, round).await;
         let page = PageRequest::new(1_000).unwrap();
         let first = driver.list_revoked(&page).await.unwrap();
         driver
@@ -139,24 +142,6 @@ async fn call_at_once(driver: &Arc<SqlDriver>, round: u64, count: u64) {
     for call in futures::future::join_all(calls).await {
         call.unwrap();
     }
-}
-
-/// A bulk revocation that has to follow tokens which are rotated meanwhile.
-async fn call_beside_a_family(driver: &SqlDriver, round: u64) {
-    let line = |number: u64| record(2_000_000 + 10_000 * round + number, "line");
-    driver.create(line(0)).await.unwrap();
-    let rotate = async {
-        for number in 0.. {
-            let successor = line(number + 1);
-            let rotation = driver.rotate(&line(number).id, successor).await.unwrap();
-            if rotation != Rotation::Rotated {
-                break;
-            }
-        }
-    };
-    let filter = TokenFilter::new().with_user("line").unwrap();
-    let ((), revoked) = futures::join!(rotate, driver.delete_tokens(&filter));
-    assert_eq!(revoked.unwrap().len(), 1);
 }
 
 /// Each anchor alone, with all others, and with all else that narrows; over several pages.
