@@ -8,5 +8,9 @@ for _, state in ipairs({ 'o', 'c' }) do
     mark_until(ARGV[3], mark, tonumber(ARGV[5]))
   end
 end
-if ARGV[5] == '0' then call('UNLINK', late_key(ARGV[4])) end
+if ARGV[5] == '0' then
+  call('UNLINK', late_key(ARGV[4]))
+else
+  call('PEXPIRE', late_key(ARGV[4]), LATE_LIFETIME)
+end
 return 1

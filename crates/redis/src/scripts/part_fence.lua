@@ -6,6 +6,10 @@ local function fence_key(index)
   return P .. 'bulk:' .. index
 end
 
+-- How many milliseconds the successors noted for a bulk revocation are kept of which nothing more is heard:
+-- longer than its mark counts.
+local LATE_LIFETIME = 120000
+
 local function late_key(mark)
   return P .. 'late:' .. mark
 end
@@ -26,11 +30,13 @@ end
 local function note(marks, id)
   for _, mark in ipairs(marks) do
     call('SADD', late_key(mark), id)
-    call('PEXPIRE', late_key(mark), 120000)
+    call('PEXPIRE', late_key(mark), LATE_LIFETIME)
   end
 end
 
+-- Lets a mark count so many milliseconds; those that count no more go.
 local function mark_until(index, mark, ttl)
+  call('ZREMRANGEBYSCORE', fence_key(index), '-inf', '(' .. whole(now_micros()))
   call('ZADD', fence_key(index), whole(now_micros() + ttl * 1000), mark)
   call('PEXPIRE', fence_key(index), ttl)
 end
