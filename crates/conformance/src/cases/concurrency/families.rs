@@ -22,7 +22,7 @@ cases! { Concurrency:
 }
 
 /// How many families rotate beside the bulk revocation.
-const FAMILIES: usize = 8;
+const FAMILIES: usize = 4;
 
 /// How many tokens stand still beside them, so that the revocation takes more than one step.
 const STILL: usize = 1_500;
