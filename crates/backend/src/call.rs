@@ -3,6 +3,7 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use futures::FutureExt;
 use tokenkeep_core::ErrorKind;
 use tokio::time::timeout_at;
 
@@ -65,11 +66,13 @@ impl Call {
     /// # Cancel safety
     ///
     /// That of the work.
-    pub async fn bound<T>(&self, work: impl Future<Output = Outcome<T>>) -> Outcome<T> {
-        match timeout_at(self.deadline.into(), work).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(self.cut_off()),
-        }
+    pub fn bound<T>(
+        &self,
+        work: impl Future<Output = Outcome<T>>,
+    ) -> impl Future<Output = Outcome<T>> {
+        // An async function would hold the work twice.
+        let ended = timeout_at(self.deadline.into(), work);
+        ended.map(|outcome| outcome.unwrap_or_else(|_| Err(self.cut_off())))
     }
 
     fn cut_off(&self) -> Failure {

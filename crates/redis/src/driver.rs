@@ -7,6 +7,8 @@ mod feed;
 mod fence;
 mod filter;
 mod flush;
+mod gather;
+mod gathered;
 mod listing;
 mod merge;
 mod places;
@@ -27,6 +29,7 @@ use tokenkeep_core::{
 };
 
 use self::core::{Core, reading};
+use self::gathered::Gathers;
 use crate::keys::Keys;
 use crate::network::Network;
 use crate::options::RedisOptions;
@@ -78,6 +81,7 @@ impl RedisDriver {
                 keys,
                 clock,
                 timeout: options.timeout,
+                gathers: Gathers::default(),
             }),
             store: constants.id,
             namespace: options.namespace.clone(),

@@ -84,6 +84,17 @@ impl ShardKeys {
         [self.token.as_bytes(), id.as_bytes()].concat()
     }
 
+    /// The key of the order in which tokens expire.
+    pub(crate) fn expiry(&self) -> Vec<u8> {
+        [self.prefix.as_bytes(), b"expiry"].concat()
+    }
+
+    /// The key of an index.
+    pub(crate) fn index(&self, anchor: Anchor, text: &Text) -> Vec<u8> {
+        let (prefix, kind) = (self.prefix.as_bytes(), kind(anchor).as_bytes());
+        [prefix, kind, text.as_str().as_bytes()].concat()
+    }
+
     /// The key of the token whose place a successor is to take, until that is settled.
     pub(crate) fn turn(&self, id: &TokenId) -> Vec<u8> {
         [self.prefix.as_bytes(), b"turn:", id.as_bytes()].concat()
@@ -97,14 +108,17 @@ pub(crate) fn meta_key(namespace: &str) -> OneKey {
 
 /// What the name of an index has behind its shard's prefix.
 pub(crate) fn index(anchor: Anchor, text: &Text) -> String {
-    let kind = match anchor {
+    [kind(anchor), text.as_str()].concat()
+}
+
+const fn kind(anchor: Anchor) -> &'static str {
+    match anchor {
         Anchor::Trust => "trust:",
         Anchor::User => "user:",
         Anchor::Consumer => "consumer:",
         Anchor::Tenant => "tenant:",
         Anchor::Domain => "domain:",
-    };
-    [kind, text.as_str()].concat()
+    }
 }
 
 /// Refuses a namespace that would not keep keys apart: a brace names a hash slot, a colon ends the

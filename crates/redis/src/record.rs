@@ -19,9 +19,7 @@ pub(crate) fn encode(record: &TokenRecord) -> Vec<u8> {
     out.extend_from_slice(&record.version.to_be_bytes());
     let begin = out.len();
     out.extend_from_slice(&[0; 2]);
-    for anchor in Anchor::ALL {
-        push(&mut out, anchor.of(record).map_or("", Text::as_str));
-    }
+    push_anchors(&mut out, record);
     // Five texts of at most 256 bytes with their lengths.
     let length = u16::try_from(out.len() - begin - 2).unwrap_or(u16::MAX);
     out[begin..begin + 2].copy_from_slice(&length.to_be_bytes());
@@ -31,9 +29,24 @@ pub(crate) fn encode(record: &TokenRecord) -> Vec<u8> {
     out
 }
 
+/// A token's entry in the order of expiry. It names the token's indexes; see `scripts/part_index.lua`.
+pub(crate) fn expiry_entry(record: &TokenRecord) -> Vec<u8> {
+    let mut out = Vec::with_capacity(160);
+    out.extend_from_slice(&instant(record.expires_at));
+    out.extend_from_slice(record.id.as_bytes());
+    push_anchors(&mut out, record);
+    out
+}
+
 /// An instant as it is stored.
 pub(crate) fn instant(at: Timestamp) -> [u8; 8] {
     at.as_micros().to_be_bytes()
+}
+
+fn push_anchors(out: &mut Vec<u8>, record: &TokenRecord) {
+    for anchor in Anchor::ALL {
+        push(out, anchor.of(record).map_or("", Text::as_str));
+    }
 }
 
 fn push(out: &mut Vec<u8>, text: &str) {

@@ -64,6 +64,10 @@ pub(crate) static CREATE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(STORES, &[BASE, RECORD, INDEX, UNLINK, STORE, FENCED, own])
 });
 
+/// Stores a new token whose id nobody has had.
+pub(crate) static ADD: LazyLock<Script> =
+    LazyLock::new(|| Script::new(STORES, &[include_str!("scripts/add.lua")]));
+
 /// Takes a token away that nobody was given.
 pub(crate) static UNDO: LazyLock<Script> = LazyLock::new(|| {
     let own = include_str!("scripts/undo.lua");
@@ -76,11 +80,9 @@ pub(crate) static REPLACE: LazyLock<Script> = LazyLock::new(|| {
     Script::new(STORES, &[BASE, RECORD, INDEX, own])
 });
 
-/// Revokes one token.
-pub(crate) static DELETE: LazyLock<Script> = LazyLock::new(|| {
-    let own = include_str!("scripts/delete.lua");
-    Script::new(FREES, &[BASE, RECORD, INDEX, REVOKE, own])
-});
+/// Revokes tokens by their ids.
+pub(crate) static DELETE: LazyLock<Script> =
+    LazyLock::new(|| Script::new(FREES, &[include_str!("scripts/delete.lua")]));
 
 /// Revokes a token and stores its successor, where both lie in one shard.
 pub(crate) static ROTATE: LazyLock<Script> = LazyLock::new(|| {
@@ -142,6 +144,7 @@ mod tests {
             &META,
             &PLACES,
             &CREATE,
+            &ADD,
             &UNDO,
             &REPLACE,
             &DELETE,

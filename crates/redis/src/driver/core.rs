@@ -7,6 +7,7 @@ use redis::Value;
 use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome};
 use tokenkeep_core::{Clock, Error, ErrorKind, Timestamp};
 
+use super::gathered::Gathers;
 use crate::keys::Keys;
 use crate::network::{Network, Slot};
 use crate::record::instant;
@@ -16,6 +17,9 @@ use crate::script::Script;
 /// takes none before.
 pub(super) const GRACE: Duration = Duration::from_secs(600);
 
+/// The same in milliseconds, and one for what they cut off, as a script takes it.
+pub(super) const KEPT: &[u8] = b"600001";
+
 /// The servers, the names of the store's keys, the clock and the bound of each call.
 #[derive(Debug)]
 pub(crate) struct Core {
@@ -23,6 +27,7 @@ pub(crate) struct Core {
     pub(super) keys: Keys,
     pub(super) clock: Arc<dyn Clock>,
     pub(super) timeout: Duration,
+    pub(super) gathers: Gathers,
 }
 
 impl Core {
@@ -82,9 +87,20 @@ impl Core {
 
 /// How many milliseconds the server keeps a token, as a script takes it; at least one.
 pub(super) fn lifetime(expires_at: Timestamp, now: Timestamp) -> String {
+    millis(expires_at, now).to_string()
+}
+
+/// How many milliseconds the server keeps an index on account of such a token: with room, so that it need
+/// not be told each time.
+pub(super) fn lifetime_of_index(expires_at: Timestamp, now: Timestamp) -> String {
+    let least = millis(expires_at, now);
+    least.saturating_add(least / 8 + 60_000).to_string()
+}
+
+fn millis(expires_at: Timestamp, now: Timestamp) -> i64 {
     let left = (expires_at.as_micros() - now.as_micros()).div_euclid(1_000);
     let grace = i64::try_from(GRACE.as_millis()).unwrap_or(i64::MAX);
-    left.saturating_add(grace + 1).max(1).to_string()
+    left.saturating_add(grace + 1).max(1)
 }
 
 /// A failure before anything was written: a lost answer leaves no doubt then.
@@ -128,6 +144,7 @@ mod tests {
         let at = |micros| Timestamp::from_micros("t", micros).unwrap();
         assert_eq!(lifetime(at(5_000), at(2_000)), "600004");
         assert_eq!(lifetime(at(2_001), at(2_000)), "600001");
+        assert_eq!(lifetime(at(0), at(0)).as_bytes(), KEPT);
         assert_eq!(lifetime(at(0), at(100_000_000)), "500001");
         assert_eq!(lifetime(at(0), Timestamp::MAX), "1");
     }

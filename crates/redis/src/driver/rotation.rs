@@ -22,7 +22,7 @@ use tokenkeep_core::{
     Error, Limits, Result, Rotation, Timestamp, TokenId, TokenRecord, TokenState,
 };
 
-use super::core::{Core, lifetime, reading, touched, untouched, writing};
+use super::core::{Core, KEPT, lifetime, reading, touched, untouched, writing};
 use super::{places, single};
 use crate::record::{decode_revocation, encode};
 use crate::reply::{Reply, sensible, strange};
@@ -177,10 +177,11 @@ impl Rotating<'_> {
     async fn revoke_old(&self) -> Outcome<Turn> {
         let (core, call, now) = (self.core, self.call, self.core.now());
         let least = places::take(core, call, now, 1).await?;
-        let arguments = [self.old.as_bytes(), self.successor.id.as_bytes().as_slice()];
+        let new = self.successor.id.as_bytes().as_slice();
+        let arguments = [KEPT, self.old.as_bytes(), new];
         let shard = core.keys.shard_of(self.old);
         let reply = core.revoke(call, &DELETE, shard, now, least, &arguments);
-        let mut reply = Reply::of(reply.await?)?;
+        let mut reply = Reply::of(Reply::of(reply.await?)?.value()?)?;
         self.turn(reply.integer()?, reply, least).await
     }
 

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use futures::FutureExt;
 use tokenkeep_backend::{Call, Outcome};
 
 use super::cluster::Cluster;
@@ -24,8 +25,9 @@ impl Topology {
     pub(super) async fn send(&self, call: &Call, job: Job<'_>) -> Outcome<Answer> {
         match self {
             Self::Standalone(server) => server.send(call, job).await,
-            Self::Sentinel(servers) => servers.send(call, job).await,
-            Self::Cluster(servers) => servers.send(call, job).await,
+            // What is rare for one server would make its every call larger.
+            Self::Sentinel(servers) => servers.send(call, job).boxed().await,
+            Self::Cluster(servers) => servers.send(call, job).boxed().await,
         }
     }
 

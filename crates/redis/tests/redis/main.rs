@@ -6,6 +6,7 @@
 mod cut;
 mod failover;
 mod feed;
+mod gathered;
 mod indexes;
 mod keys;
 mod lifetimes;
