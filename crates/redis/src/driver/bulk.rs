@@ -3,8 +3,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use tokenkeep_backend::Outcome;
-use tokenkeep_core::{Result, TokenFilter, TokenId};
+use tokenkeep_backend::{Failure, Outcome};
+use tokenkeep_core::{Error, ErrorKind, Result, TokenFilter, TokenId};
 
 use super::core::Core;
 use super::fence::{self, Fence};
@@ -17,39 +17,34 @@ use crate::script::{DELETE_LATE, DELETE_PAGE, Script};
 /// How many tokens one step looks at.
 const STEP: usize = 100;
 
+/// How often the indexes are walked, where the mark lapsed before.
+const MAX_WALKS: usize = 3;
+
 /// Revokes what matches (R8): in all shards, in each along the index of the filter's first anchor; then the
 /// successors that rotations stored meanwhile.
 pub(super) async fn delete_tokens(core: &Arc<Core>, filter: &TokenFilter) -> Result<Vec<TokenId>> {
     let selection = Selection::new(filter, filter.check()?);
-    let fence = Fence::new(core, &selection.index);
-    let shards = core.keys.len();
-    let (call, now) = (core.call(), core.now());
-    // For the first step along each index, and for the first of those after it.
-    let taken = places::take(core, &call, now, 2 * STEP * shards).await;
-    let least = taken.map_err(|failure| of_a_part(failure, false))?;
     let bulk = Bulk {
         core,
         selection: &selection,
-        mark: fence.mark(),
         has_revoked: AtomicBool::new(false),
     };
-    let first = |shard: usize| least + (STEP * shard) as u64;
-    let steps = scatter(0..shards, |shard| bulk.along(shard, first(shard)));
-    let walked = bulk.all(fence.around(steps).await)?;
-    let was_one_step = matches!(walked.as_slice(), [walked] if walked.steps == 1);
-    let mut revoked: Vec<_> = walked
-        .into_iter()
-        .flat_map(|walked| walked.revoked)
-        .collect();
-    if was_one_step {
-        fence.was_not_needed();
-    } else {
-        let steps = scatter(0..shards, |shard| bulk.late(shard, first(shards + shard)));
-        let late = bulk.all(fence.around(steps).await)?;
-        revoked.extend(late.into_iter().flatten());
-        fence.lift().await;
+    let mut found = Found::default();
+    for _ in 0..MAX_WALKS {
+        if bulk.walk_all(&mut found).await? {
+            return answer(core, found).await;
+        }
     }
-    let tokens = settled::tokens(core, revoked).await;
+    let problem = "a part was done; it was interrupted for too long to know of all successors";
+    Err(Error::new(ErrorKind::Indeterminate, problem))
+}
+
+async fn answer(core: &Core, found: Found) -> Result<Vec<TokenId>> {
+    if let Some(id) = found.unreadable {
+        let problem = "has no known form; the others that match are revoked";
+        return Err(Error::corrupt(format!("the token {id}"), problem));
+    }
+    let tokens = settled::tokens(core, found.revoked).await;
     tokens.map_err(|failure| of_a_part(failure, true))
 }
 
@@ -60,62 +55,122 @@ pub(super) struct Revoked {
     pub(super) old: Option<TokenId>,
 }
 
-/// What the steps of one bulk revocation have in common.
-struct Bulk<'a> {
-    core: &'a Core,
-    selection: &'a Selection,
-    mark: &'a [u8],
-    has_revoked: AtomicBool,
-}
-
-/// A walk along one index to its end.
-struct Walked {
-    steps: u32,
+/// What steps came upon.
+#[derive(Default)]
+struct Found {
     revoked: Vec<Revoked>,
+    /// One of the tokens that cannot be read.
+    unreadable: Option<TokenId>,
 }
 
-/// What one step did.
-struct Step {
+impl Found {
+    fn add(&mut self, other: Self) {
+        self.revoked.extend(other.revoked);
+        self.unreadable = self.unreadable.or(other.unreadable);
+    }
+}
+
+/// How the steps in one shard ended.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum End {
+    AtOnce,
+    Later,
+    /// The mark had lapsed.
+    Lapsed,
+}
+
+/// What one step did; nothing where the mark had lapsed.
+type Step = Option<Stretch>;
+
+struct Stretch {
     /// Whether there may be more, and the last id looked at.
     goes_on: bool,
     last: Vec<u8>,
-    revoked: Vec<Revoked>,
+    found: Found,
+}
+
+/// One call.
+struct Bulk<'a> {
+    core: &'a Arc<Core>,
+    selection: &'a Selection,
+    has_revoked: AtomicBool,
 }
 
 impl Bulk<'_> {
-    fn all<T>(&self, outcomes: Outcome<Vec<Outcome<T>>>) -> Result<Vec<T>> {
+    /// Walks along the index in all shards; tells whether the mark counted throughout.
+    async fn walk_all(&self, found: &mut Found) -> Result<bool> {
+        let (call, now) = (self.core.call(), self.core.now());
+        let shards = self.core.keys.len();
+        // For the first step along each index, and for the first of those after it.
+        let taken = places::take(self.core, &call, now, 2 * STEP * shards).await;
+        let least = taken.map_err(|failure| self.error(failure))?;
+        let first = |shard: usize| least + (STEP * shard) as u64;
+        let fence = Fence::new(self.core, &self.selection.index);
+        let mark = fence.mark();
+        let steps = scatter(0..shards, |shard| self.along(mark, shard, first(shard)));
+        let ends = self.ends(fence.around(steps).await, found)?;
+        if ends == [End::AtOnce] {
+            fence.was_not_needed();
+            return Ok(true);
+        }
+        if ends.contains(&End::Lapsed) {
+            return Ok(false);
+        }
+        let first = |shard: usize| first(shards + shard);
+        let steps = scatter(0..shards, |shard| self.late(mark, shard, first(shard)));
+        let ends = self.ends(fence.around(steps).await, found)?;
+        if ends.contains(&End::Lapsed) {
+            return Ok(false);
+        }
+        let stood = fence.lift().await;
+        stood.map_err(|failure| of_a_part(failure, true))
+    }
+
+    fn error(&self, failure: Failure) -> Error {
+        of_a_part(failure, self.has_revoked.load(Ordering::Relaxed))
+    }
+
+    fn ends(&self, walked: Vec<Outcome<(End, Found)>>, found: &mut Found) -> Result<Vec<End>> {
         let is_touched = self.has_revoked.load(Ordering::Relaxed);
-        let outcomes = outcomes.map_err(|failure| of_a_part(failure, true))?;
-        all_or_error(outcomes, is_touched)
+        let walked = all_or_error(walked, is_touched)?;
+        let ends = walked.into_iter().map(|(end, of_shard)| {
+            found.add(of_shard);
+            end
+        });
+        Ok(ends.collect())
     }
 
     /// Walks along one shard's index; `least` is the first of enough places for the first step.
-    async fn along(&self, shard: usize, mut least: u64) -> Outcome<Walked> {
-        let mut walked = Walked {
-            steps: 0,
-            revoked: Vec::new(),
-        };
+    async fn along(&self, mark: &[u8], shard: usize, mut least: u64) -> Outcome<(End, Found)> {
+        let mut found = Found::default();
         let mut after = Vec::new();
+        let mut end = End::AtOnce;
         loop {
-            let step = self.step(&DELETE_PAGE, shard, &after, least).await?;
-            walked.steps += 1;
-            walked.revoked.extend(step.revoked);
-            if !step.goes_on {
-                return Ok(walked);
+            let step = self.step(&DELETE_PAGE, mark, shard, &after, least);
+            let Some(stretch) = step.await? else {
+                return Ok((End::Lapsed, found));
+            };
+            found.add(stretch.found);
+            if !stretch.goes_on {
+                return Ok((end, found));
             }
-            after = step.last;
+            end = End::Later;
+            after = stretch.last;
             least = self.more_places().await?;
         }
     }
 
     /// Revokes the successors that were noted in a shard, and sees to it that there will be no more.
-    async fn late(&self, shard: usize, mut least: u64) -> Outcome<Vec<Revoked>> {
-        let mut revoked = Vec::new();
+    async fn late(&self, mark: &[u8], shard: usize, mut least: u64) -> Outcome<(End, Found)> {
+        let mut found = Found::default();
         loop {
-            let step = self.step(&DELETE_LATE, shard, b"", least).await?;
-            revoked.extend(step.revoked);
-            if !step.goes_on {
-                return Ok(revoked);
+            let step = self.step(&DELETE_LATE, mark, shard, b"", least);
+            let Some(stretch) = step.await? else {
+                return Ok((End::Lapsed, found));
+            };
+            found.add(stretch.found);
+            if !stretch.goes_on {
+                return Ok((End::Later, found));
             }
             least = self.more_places().await?;
         }
@@ -126,33 +181,50 @@ impl Bulk<'_> {
         places::take(self.core, &call, now, STEP).await
     }
 
-    async fn step(&self, script: &Script, shard: usize, after: &[u8], least: u64) -> Outcome<Step> {
+    async fn step(
+        &self,
+        script: &Script,
+        mark: &[u8],
+        shard: usize,
+        after: &[u8],
+        least: u64,
+    ) -> Outcome<Step> {
         let (core, selection) = (self.core, self.selection);
         let size = STEP.to_string();
         let mut arguments = vec![selection.index.as_bytes(), after, size.as_bytes()];
-        arguments.extend([self.mark, fence::LIFETIME]);
+        arguments.extend([mark, fence::LIFETIME]);
         arguments.extend(selection.conditions());
         arguments.push(if core.is_sharded() { b"1" } else { b"0" });
         let (call, now) = (core.call(), core.now());
         let reply = core.revoke(&call, script, shard, now, least, &arguments);
         let mut reply = Reply::of(reply.await?)?;
-        let looked_at = reply.integer()?;
+        let code = reply.integer()?;
+        if code < 0 {
+            return Ok(None);
+        }
         let last = reply.bytes()?;
         let given = reply.place()?;
+        let unreadable = optional_id(&reply.bytes()?)?;
         let mut revoked = Vec::with_capacity(reply.len() / 2);
         while reply.len() > 0 {
-            let (id, old) = (reply.id()?, reply.bytes()?);
-            let old = (!old.is_empty()).then(|| TokenId::try_from(old.as_slice()));
-            let old = old.transpose().map_err(|_| strange())?;
+            let (id, old) = (reply.id()?, optional_id(&reply.bytes()?)?);
             revoked.push(Revoked { id, old });
         }
         self.has_revoked
             .fetch_or(!revoked.is_empty(), Ordering::Relaxed);
         places::note(core, &call, least + STEP as u64 - 1, given).await?;
-        Ok(Step {
-            goes_on: usize::try_from(looked_at).is_ok_and(|count| count == STEP),
+        Ok(Some(Stretch {
+            goes_on: code == 1,
             last,
-            revoked,
-        })
+            found: Found {
+                revoked,
+                unreadable,
+            },
+        }))
     }
+}
+
+fn optional_id(bytes: &[u8]) -> Outcome<Option<TokenId>> {
+    let id = (!bytes.is_empty()).then(|| TokenId::try_from(bytes));
+    id.transpose().map_err(|_| strange())
 }

@@ -3,10 +3,11 @@
 -- ARGV[8]: the mark of this bulk revocation. ARGV[9]: the milliseconds that it counts.
 -- ARGV[10]...: the filter. ARGV[18]: 1 if the store has several shards. In one, the mark is needed only if
 -- the index goes on.
-local ids = call('ZRANGEBYLEX', P .. ARGV[5], ARGV[6] == '' and '-' or '(' .. ARGV[6], '+', 'LIMIT', 0, ARGV[7])
-if ARGV[18] == '1' or #ids == tonumber(ARGV[7]) then
-  mark_until(ARGV[5], ARGV[8] .. 'o', tonumber(ARGV[9]))
-end
-return revoke_all(ids, function(id)
-  call('ZREM', P .. ARGV[5], id)
-end)
+-- Gives what part_bulk.lua says; of ids whose tokens are not stored nothing is taken away, since a token may
+-- be on its way to another server.
+local is_first, most = ARGV[6] == '', tonumber(ARGV[7])
+if not is_first and not stands(ARGV[5], ARGV[8] .. 'o') then return LAPSED end
+local from = is_first and '-' or '(' .. ARGV[6]
+local ids = call('ZRANGEBYLEX', P .. ARGV[5], from, '+', 'LIMIT', 0, most)
+if ARGV[18] == '1' or #ids == most then mark_until(ARGV[5], ARGV[8] .. 'o', tonumber(ARGV[9])) end
+return revoke_all(ids, most)

@@ -8,6 +8,7 @@ local function matches(value, first)
     if wanted ~= '' and wanted ~= sub(value, at + 1, at + length) then return false end
     at = at + 1 + length
   end
+  if at ~= audit then corrupt() end
   local wanted = ARGV[first + 5]
   if wanted ~= '' and wanted ~= sub(value, audit + 1, chain - 1) then return false end
   wanted = ARGV[first + 6]

@@ -3,6 +3,15 @@
 -- then audit id and audit chain id, then the data, or of a revoked token when and by what.
 local ACTIVE = 0
 
+-- So many bytes hold all that comes before a token's data.
+local HEAD = 2048
+
+-- The beginning of what is stored for an id; nothing if there is none, and no token where it is no text.
+local function head(id)
+  local value = redis.pcall('GETRANGE', P .. 'token:' .. id, 0, HEAD - 1)
+  return type(value) == 'string' and value or '\0'
+end
+
 local function corrupt()
   error({ err = 'CORRUPT a token is stored in no known form' })
 end

@@ -10,6 +10,8 @@ mod gathered;
 mod indexes;
 mod keys;
 mod lifetimes;
+mod marks;
 mod opening;
 mod reclaim;
 mod support;
+mod unreadable;
