@@ -63,7 +63,7 @@ impl Cluster {
             let error = match node.send(call, job.effect, job.command).await {
                 Ok(Ok(value)) => return Ok(Ok(value)),
                 Ok(Err(error)) => error,
-                Err(failure) => return Err(self.unreachable(failure).await),
+                Err(failure) => return Err(self.unreachable(failure, &node).await),
             };
             call.not_sent();
             refusal = replies::text(&error);
@@ -87,10 +87,11 @@ impl Cluster {
         Ok(self.shared.owners().masters())
     }
 
-    /// The same as far as they are known.
+    /// The same as far as they are known and none is in doubt.
     pub(super) async fn known_masters(&self) -> Outcome<Vec<Arc<Node>>> {
         let masters = self.shared.owners().masters();
-        match masters.is_empty() {
+        let is_doubtful = masters.iter().any(|master| master.doubt().is_raised());
+        match masters.is_empty() || is_doubtful {
             true => self.masters().await,
             false => Ok(masters),
         }
@@ -129,13 +130,17 @@ impl Cluster {
         }
     }
 
+    /// The owner as it is known; one in doubt only if nobody knows another.
     async fn owner(&self, slot: Slot) -> Outcome<Arc<Node>> {
-        if let Some(owner) = self.shared.owners().of(slot) {
-            return Ok(owner);
-        }
-        self.refresh().await?;
+        let known = self.shared.owners().of(slot);
+        let refreshed = match known {
+            Some(owner) if !owner.doubt().is_raised() => return Ok(owner),
+            Some(owner) => self.refresh().await.or(Ok(())).map(|()| Some(owner)),
+            None => self.refresh().await.map(|()| None),
+        };
+        let before = refreshed?;
         let none = || Failure::again("no node owns the slot");
-        self.shared.owners().of(slot).ok_or_else(none)
+        self.shared.owners().of(slot).or(before).ok_or_else(none)
     }
 
     /// Notes who owns a slot, and learns of the others beside.
@@ -160,7 +165,10 @@ impl Cluster {
     }
 
     /// A node that cannot be reached may have lost its slots to another.
-    async fn unreachable(&self, failure: Failure) -> Failure {
+    async fn unreachable(&self, failure: Failure, node: &Node) -> Failure {
+        if !node.doubt().is_raised() {
+            return failure;
+        }
         let shared = Arc::clone(&self.shared);
         let asking = self.asking.join(async move { shared.refresh().await });
         match failure.cause {
@@ -174,17 +182,30 @@ impl Cluster {
 }
 
 impl Shared {
-    /// Asks the nodes that own slots, or else the seeds, and takes the first answer that makes sense.
+    /// Takes the first answer that makes sense, and settles the doubts there were before.
     async fn refresh(&self) -> Outcome<()> {
+        let doubts = self.owners().doubts();
+        self.look().await?;
+        for (node, reasons) in doubts {
+            node.doubt().settle(reasons);
+        }
+        Ok(())
+    }
+
+    /// Asks the nodes that own slots, or else also those in doubt and the seeds.
+    async fn look(&self) -> Outcome<()> {
         let known = self.owners().known();
-        if self.ask(&known).await.is_ok() {
+        let (doubtful, sure): (Vec<_>, Vec<_>) =
+            known.into_iter().partition(|node| node.doubt().is_raised());
+        if self.ask(&sure).await.is_ok() {
             return Ok(());
         }
-        let seeds: Vec<_> = {
+        let mut others: Vec<_> = {
             let mut owners = self.owners();
             self.seeds.iter().map(|seed| owners.node(seed)).collect()
         };
-        self.ask(&seeds).await
+        others.extend(doubtful);
+        self.ask(&others).await
     }
 
     /// Asks all of them at once.

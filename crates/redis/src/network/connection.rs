@@ -1,6 +1,7 @@
 //! One connection, shared by all calls that go over it.
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 
 use redis::aio::MultiplexedConnection;
 use redis::{AsyncConnectionConfig, Cmd, Pipeline, RedisConnectionInfo, RedisError, Value};
@@ -8,6 +9,7 @@ use tokenkeep_backend::{Failure, Outcome};
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::task::JoinHandle;
 
+use super::doubt::Doubt;
 use super::replies::{self, Answer};
 
 /// How many commands wait in memory where the server takes no more; callers beyond them wait with
@@ -22,12 +24,13 @@ const WAITING: usize = 1_024;
 pub(super) struct Connection {
     redis: MultiplexedConnection,
     driver: JoinHandle<()>,
+    has_ended: Arc<AtomicBool>,
     answers: AtomicU64,
 }
 
 impl Connection {
-    /// Takes over a stream on which nothing was said yet.
-    pub(super) async fn over<S>(stream: S) -> Outcome<Self>
+    /// Takes over a stream on which who we are was said; that it ends by itself raises this doubt.
+    pub(super) async fn over<S>(stream: S, doubt: &Arc<Doubt>) -> Outcome<Self>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -40,16 +43,24 @@ impl Connection {
         let (redis, driver) = MultiplexedConnection::new_with_config(&silent, stream, config)
             .await
             .map_err(|error| broken(&error))?;
+        let has_ended = Arc::new(AtomicBool::new(false));
+        let (ended, doubt) = (Arc::clone(&has_ended), Arc::clone(doubt));
+        let driver = tokio::spawn(async move {
+            driver.await;
+            ended.store(true, Ordering::Release);
+            doubt.raise();
+        });
         Ok(Self {
             redis,
-            driver: tokio::spawn(driver),
+            driver,
+            has_ended,
             answers: AtomicU64::new(0),
         })
     }
 
     /// Whether it was not closed, as far as one can tell without asking.
     pub(super) fn is_open(&self) -> bool {
-        !self.driver.is_finished()
+        !self.has_ended.load(Ordering::Acquire) && !self.driver.is_finished()
     }
 
     /// How many answers have come over it: one that gives more of them is not frozen.

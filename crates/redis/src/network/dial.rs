@@ -2,17 +2,20 @@
 
 use std::fmt;
 use std::io;
+use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline};
 use tokenkeep_backend::{Failure, Outcome, Tls};
 use tokenkeep_core::ErrorKind;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
 use tokio::time::timeout;
 use zeroize::Zeroizing;
 
 use super::connection::Connection;
-use super::replies;
+use super::doubt::Doubt;
+use super::greeting;
 use super::tls::Encryption;
 use crate::options::{Address, Host};
 
@@ -42,41 +45,49 @@ impl Dialer {
         }
     }
 
-    /// Connects and says who we are. Nothing of any call was sent when it fails.
-    pub(super) async fn dial(&self, address: &Address) -> Outcome<Connection> {
-        let outcome = match timeout(self.bound, self.greeted(address)).await {
+    /// Connects and says who we are; that the connection ends raises this doubt. Nothing of any call was
+    /// sent when it fails.
+    pub(super) async fn dial(&self, address: &Address, doubt: &Arc<Doubt>) -> Outcome<Connection> {
+        let outcome = match timeout(self.bound, self.greeted(address, doubt)).await {
             Ok(outcome) => outcome,
             Err(_) => Err(unavailable("no connection in time")),
         };
         outcome.map_err(|failure| failure.at(&address.to_string()))
     }
 
-    async fn greeted(&self, address: &Address) -> Outcome<Connection> {
-        let connection = match address {
+    async fn greeted(&self, address: &Address, doubt: &Arc<Doubt>) -> Outcome<Connection> {
+        match address {
             Address::Unix(path) => {
                 let stream = UnixStream::connect(path).await.map_err(no_connection)?;
-                Connection::over(stream).await?
+                self.over(stream, doubt).await
             }
-            Address::Tcp(host) => self.over_tcp(host).await?,
-        };
-        self.greet(&connection).await?;
-        Ok(connection)
+            Address::Tcp(host) => self.over_tcp(host, doubt).await,
+        }
     }
 
-    async fn over_tcp(&self, host: &Host) -> Outcome<Connection> {
+    async fn over_tcp(&self, host: &Host, doubt: &Arc<Doubt>) -> Outcome<Connection> {
         let stream = TcpStream::connect((host.name.as_str(), host.port))
             .await
             .map_err(no_connection)?;
         stream.set_nodelay(true).map_err(no_connection)?;
         if !self.encryption.is_for(&host.name) {
-            return Connection::over(stream).await;
+            return self.over(stream, doubt).await;
         }
         let stream = self.encryption.over(stream, &host.name).await?;
-        Connection::over(stream).await
+        self.over(stream, doubt).await
     }
 
-    /// Gives the account and chooses the database, in one round trip.
-    async fn greet(&self, connection: &Connection) -> Outcome<()> {
+    async fn over<S>(&self, mut stream: S, doubt: &Arc<Doubt>) -> Outcome<Connection>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let greeted = greeting::exchange(&mut stream, &self.greeting()).await;
+        greeted.map_err(|failure| refused(&failure))?;
+        Connection::over(stream, doubt).await
+    }
+
+    /// Gives the account and chooses the database, or else asks whether anybody is there.
+    fn greeting(&self) -> Pipeline {
         let mut greeting = Pipeline::new();
         let password = self.password.as_ref().map(|password| password.as_str());
         if self.user.is_some() || password.is_some() {
@@ -90,14 +101,9 @@ impl Dialer {
             greeting.cmd("SELECT").arg(self.database);
         }
         if greeting.is_empty() {
-            return Ok(());
+            greeting.cmd("PING");
         }
-        let answers = connection.send_all(&greeting, 0).await;
-        let answers = answers.map_err(|failure| unavailable(&failure.message))?;
-        match answers.into_iter().find_map(Result::err) {
-            Some(error) => Err(refused(&replies::failure(&error))),
-            None => Ok(()),
-        }
+        greeting
     }
 }
 

@@ -10,6 +10,7 @@ use tokio::sync::oneshot;
 
 use super::acknowledgement::Acknowledgement;
 use super::dial::Dialer;
+use super::doubt::Doubt;
 use super::link::Link;
 use super::replies::Answer;
 use crate::options::Address;
@@ -54,8 +55,8 @@ struct Write {
 }
 
 impl Lanes {
-    pub(super) fn new(dialer: &Arc<Dialer>, address: &Address) -> Self {
-        let link = |_| Link::new(Arc::clone(dialer), address.clone());
+    pub(super) fn new(dialer: &Arc<Dialer>, address: &Address, doubt: &Arc<Doubt>) -> Self {
+        let link = |_| Link::new(dialer, address, doubt);
         let links: Vec<_> = (0..LANES).map(link).collect();
         let queue = Queue {
             waiting: Vec::new(),

@@ -8,6 +8,7 @@ use tokenkeep_backend::{Call, Outcome};
 
 use super::connection::Connection;
 use super::dial::Dialer;
+use super::doubt::Doubt;
 use super::flight::Flight;
 use super::replies::Answer;
 use crate::options::Address;
@@ -18,28 +19,30 @@ use crate::options::Address;
 ///
 /// - A connection that broke, or over which no answer came in a call's time, takes no more calls; those
 ///   that still wait for theirs keep it.
+/// - Each connection that is lost, and each that is not to be had, raises the server's doubt.
 #[derive(Debug)]
 pub(super) struct Link {
     dialer: Arc<Dialer>,
     address: Address,
     state: Arc<Mutex<State>>,
     dialing: Flight<Arc<Connection>>,
+    doubt: Arc<Doubt>,
 }
 
 #[derive(Debug)]
 enum State {
-    New,
     Up(Arc<Connection>),
     Down,
 }
 
 impl Link {
-    pub(super) fn new(dialer: Arc<Dialer>, address: Address) -> Self {
+    pub(super) fn new(dialer: &Arc<Dialer>, address: &Address, doubt: &Arc<Doubt>) -> Self {
         Self {
-            dialer,
-            address,
-            state: Arc::new(Mutex::new(State::New)),
+            dialer: Arc::clone(dialer),
+            address: address.clone(),
+            state: Arc::new(Mutex::new(State::Down)),
             dialing: Flight::new(),
+            doubt: Arc::clone(doubt),
         }
     }
 
@@ -64,15 +67,6 @@ impl Link {
         wait.end(reply)
     }
 
-    /// Whether there was a connection, and is none now.
-    pub(super) fn has_lost_connection(&self) -> bool {
-        match &*lock(&self.state) {
-            State::New => false,
-            State::Up(connection) => !connection.is_open(),
-            State::Down => true,
-        }
-    }
-
     /// Lets the next call dial anew.
     pub(super) fn forget(&self) {
         *lock(&self.state) = State::Down;
@@ -88,16 +82,19 @@ impl Link {
 
     async fn dial(&self) -> Outcome<Arc<Connection>> {
         let (dialer, address) = (Arc::clone(&self.dialer), self.address.clone());
-        let state = Arc::clone(&self.state);
+        let (state, doubt) = (Arc::clone(&self.state), Arc::clone(&self.doubt));
         let dialing = self.dialing.join(async move {
             // Another may just have been made.
             if let Some(connection) = open_connection(&state) {
                 return Ok(connection);
             }
-            let outcome = dialer.dial(&address).await.map(Arc::new);
+            let outcome = dialer.dial(&address, &doubt).await.map(Arc::new);
             *lock(&state) = match &outcome {
                 Ok(connection) => State::Up(Arc::clone(connection)),
-                Err(_) => State::Down,
+                Err(_) => {
+                    doubt.raise();
+                    State::Down
+                }
             };
             outcome
         });
@@ -121,6 +118,7 @@ impl Link {
         if matches!(&*state, State::Up(current) if Arc::ptr_eq(current, failed)) {
             *state = State::Down;
             drop(state);
+            self.doubt.raise();
             // No warning: the calls that it carried tell of it in their errors.
             tracing::info!(server = %self.address, problem, "a connection is given up");
         }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use redis::{Cmd, Pipeline, Value};
 use tokenkeep_backend::{Call, Effect, Failure, Outcome};
 
+use super::doubt::Doubt;
 use super::lanes::Lanes;
 use super::link::Link;
 use super::replies::{self, Answer};
@@ -21,15 +22,18 @@ pub(super) struct Node {
     links: Vec<Link>,
     turn: AtomicUsize,
     lanes: Lanes,
+    doubt: Arc<Doubt>,
 }
 
 impl Node {
     pub(super) fn new(terms: &Arc<Terms>, address: Address) -> Self {
+        let doubt = Arc::default();
         let links = (0..terms.connections)
-            .map(|_| Link::new(Arc::clone(&terms.dialer), address.clone()))
+            .map(|_| Link::new(&terms.dialer, &address, &doubt))
             .collect();
         Self {
-            lanes: Lanes::new(&terms.dialer, &address),
+            lanes: Lanes::new(&terms.dialer, &address, &doubt),
+            doubt,
             address,
             terms: Arc::clone(terms),
             links,
@@ -72,9 +76,9 @@ impl Node {
         answers.into_iter().next().ok_or_else(nothing)
     }
 
-    /// Whether a connection to it was lost and not replaced.
-    pub(super) fn has_lost_connection(&self) -> bool {
-        self.links.iter().any(Link::has_lost_connection)
+    /// Whether it may be no master any more.
+    pub(super) fn doubt(&self) -> &Doubt {
+        &self.doubt
     }
 
     /// Lets the next calls dial anew.

@@ -83,6 +83,15 @@ impl Owners {
         self.slots.iter().all(Option::is_some)
     }
 
+    /// Every node that is in doubt, and how many reasons there are.
+    pub(super) fn doubts(&self) -> Vec<(Arc<Node>, u64)> {
+        let nodes = self.nodes.values();
+        nodes
+            .filter(|node| node.doubt().is_raised())
+            .map(|node| (Arc::clone(node), node.doubt().reasons()))
+            .collect()
+    }
+
     /// Some of the nodes that are known.
     pub(super) fn known(&self) -> Vec<Arc<Node>> {
         self.nodes.values().take(MOST_ASKED).cloned().collect()

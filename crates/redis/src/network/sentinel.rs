@@ -64,14 +64,11 @@ impl Sentinel {
                 Err(Failure::again(replies::text(&error)))
             }
             Ok(answer) => Ok(answer),
-            Err(failure) => {
-                self.shared.forget(&master);
-                match failure.cause {
-                    // The sentinels may know another before long.
-                    Cause::Refused(ErrorKind::Unavailable) => Err(Failure::again(failure.message)),
-                    _ => Err(failure),
-                }
-            }
+            Err(failure) => match failure.cause {
+                // The sentinels may know another before long.
+                Cause::Refused(ErrorKind::Unavailable) => Err(Failure::again(failure.message)),
+                _ => Err(failure),
+            },
         }
     }
 
@@ -79,7 +76,7 @@ impl Sentinel {
     pub(super) async fn master(&self) -> Outcome<Arc<Node>> {
         let known = self.shared.current().clone();
         match known {
-            Some(master) if !master.has_lost_connection() => Ok(master),
+            Some(master) if !master.doubt().is_raised() => Ok(master),
             _ => {
                 let shared = Arc::clone(&self.shared);
                 self.finding.join(async move { shared.find().await }).await

@@ -1,6 +1,7 @@
 //! Encryption of the connections.
 
 use std::fs;
+use std::io;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -55,10 +56,7 @@ impl Encryption {
             .await
             .map_err(|error| {
                 // What the two sides do not agree on stays so; a connection that breaks may not.
-                let is_refused = error
-                    .get_ref()
-                    .is_some_and(|inner| inner.is::<rustls::Error>());
-                let kind = match is_refused {
+                let kind = match is_refused(&error) {
                     true => ErrorKind::Config,
                     false => ErrorKind::Unavailable,
                 };
@@ -74,6 +72,13 @@ impl Encryption {
             .unwrap_or_else(|_| Err(unusable("the program is ending")))
             .map(Arc::new)
     }
+}
+
+/// Whether the other side, or ours, does not agree to how the connection is encrypted.
+pub(super) fn is_refused(error: &io::Error) -> bool {
+    error
+        .get_ref()
+        .is_some_and(|inner| inner.is::<rustls::Error>())
 }
 
 fn settings(tls: &Tls) -> Outcome<ClientConfig> {

@@ -31,7 +31,7 @@ impl Topology {
         }
     }
 
-    /// Every master as it is known, each once; where none is, it is asked for.
+    /// Every master as it is known, each once; where none is, or one is in doubt, it is asked for.
     pub(super) async fn known_masters(&self) -> Outcome<Vec<Arc<Node>>> {
         match self {
             Self::Cluster(servers) => servers.known_masters().await,

@@ -2,12 +2,13 @@
 
 use std::time::{Duration, Instant};
 
-use tokenkeep_backend::{Call, Cause, Effect};
-use tokenkeep_core::ErrorKind;
+use tokenkeep_backend::{Call, Cause, Effect, Outcome};
+use tokenkeep_core::{ErrorKind, SystemClock};
 use tokenkeep_testkit::{Cluster, Server, Settings, require_or_tell};
 
 use super::support::{
     LONG, assert_config, cluster_options, open, options, redis, refusal, unavailable,
+    without_account,
 };
 use crate::network::Network;
 use crate::options::{Host, Servers};
@@ -86,6 +87,38 @@ async fn a_master_that_is_killed_is_replaced() {
     master.restart().unwrap();
     cluster.wait_ok().unwrap();
     assert!(count_again(&careful, &key).await > second);
+}
+
+#[tokio::test]
+async fn a_frozen_master_is_replaced_and_inspected_no_more() {
+    let Some(cluster) = cluster() else { return };
+    let mut options = without_account(cluster.nodes(), cluster_options(&cluster));
+    options.timeout = 2 * SECOND;
+    options.replicas = Some(0);
+    let network = open(&options).await;
+    let idle = open(&options).await;
+    let master = &cluster.nodes()[0];
+    let key = key_of(&cluster, master);
+    let replica = cluster.replica_of(master).unwrap().address();
+    network.count(&key, LONG).await.unwrap();
+    assert!(inspect(&idle).await.unwrap().contains(&master.address()));
+    master.freeze().unwrap();
+    let lost = network.count(&key, SECOND).await.unwrap_err();
+    assert_eq!(lost.cause, Cause::Lost, "{}", lost.message);
+    count_again(&network, &key).await;
+    // Nothing but inspections goes over this one.
+    let began = Instant::now();
+    while !inspect(&idle).await.is_ok_and(|at| at.contains(&replica)) {
+        assert!(began.elapsed() < LONG);
+    }
+    master.thaw();
+}
+
+/// Where the masters are.
+async fn inspect(network: &Network) -> Outcome<String> {
+    let call = Call::within(2 * SECOND);
+    let inspected = network.inspect(&call, &SystemClock).await;
+    inspected.map(|inspection| inspection.location)
 }
 
 #[tokio::test]

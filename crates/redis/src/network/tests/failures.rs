@@ -112,9 +112,10 @@ async fn a_restart_between_two_calls_shows_in_neither() {
     };
     for count in 1..4 {
         assert_eq!(network.count("a", LONG).await.unwrap(), count);
+        let doubts = alone.node().doubt().reasons();
         server.restart().unwrap();
         let began = Instant::now();
-        while !alone.node().has_lost_connection() {
+        while alone.node().doubt().reasons() == doubts {
             assert!(began.elapsed() < LONG);
             tokio::task::yield_now().await;
         }
