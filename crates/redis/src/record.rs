@@ -61,10 +61,13 @@ fn push(out: &mut Vec<u8>, text: &str) {
 ///
 /// `Corrupt`, naming the token's id.
 pub(crate) fn decode(id: TokenId, value: Bytes) -> Result<TokenRecord> {
-    read(id, value).ok_or_else(|| {
-        let problem = format!("what is stored for the token {id} has no known form");
-        Error::new(ErrorKind::Corrupt, problem)
-    })
+    read(id, value).ok_or_else(|| unreadable(id))
+}
+
+/// The error of a token that cannot be read.
+pub(crate) fn unreadable(id: TokenId) -> Error {
+    let problem = format!("what is stored for the token {id} has no known form");
+    Error::new(ErrorKind::Corrupt, problem)
 }
 
 /// A revoked token as the feed shows it.

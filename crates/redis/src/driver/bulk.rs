@@ -11,6 +11,7 @@ use super::fence::{self, Fence};
 use super::filter::Selection;
 use super::scatter::{all_or_error, of_a_part, scatter};
 use super::{places, settled};
+use crate::record::unreadable;
 use crate::reply::{Reply, strange};
 use crate::script::{DELETE_LATE, DELETE_PAGE, Script};
 
@@ -41,8 +42,7 @@ pub(super) async fn delete_tokens(core: &Arc<Core>, filter: &TokenFilter) -> Res
 
 async fn answer(core: &Core, found: Found) -> Result<Vec<TokenId>> {
     if let Some(id) = found.unreadable {
-        let problem = "has no known form; the others that match are revoked";
-        return Err(Error::corrupt(format!("the token {id}"), problem));
+        return Err(unreadable(id));
     }
     let tokens = settled::tokens(core, found.revoked).await;
     tokens.map_err(|failure| of_a_part(failure, true))

@@ -9,7 +9,8 @@ use super::core::{Core, KEPT};
 use super::gather::{Batch, Gather};
 use super::places;
 use crate::network::Slot;
-use crate::reply::{Reply, bytes, strange};
+use crate::record::unreadable;
+use crate::reply::{Reply, bytes, sensible, strange};
 use crate::script::DELETE;
 
 /// Where each kind of call gathers.
@@ -52,18 +53,22 @@ impl Batch for Lookup {
     }
 }
 
-/// The revocation of a token; the answer is whether it was active.
+/// The revocation of a token; the answer is whether it was active, and of one that cannot be read that.
 #[derive(Debug)]
 pub(super) struct Revocation(pub(super) TokenId);
 
 impl Batch for Revocation {
-    type Answer = bool;
+    type Answer = Outcome<bool>;
 
     fn gather(core: &Core) -> &Gather<Self> {
         &core.gathers.revocations
     }
 
-    async fn execute(core: &Core, call: &Call, revocations: &[Self]) -> Outcome<Vec<bool>> {
+    async fn execute(
+        core: &Core,
+        call: &Call,
+        revocations: &[Self],
+    ) -> Outcome<Vec<Outcome<bool>>> {
         let Some(Self(first)) = revocations.first() else {
             return Ok(Vec::new());
         };
@@ -78,13 +83,16 @@ impl Batch for Revocation {
         let reply = core.revoke(call, &DELETE, shard, now, least, &arguments);
         let mut reply = Reply::of(reply.await?)?;
         let (mut were_active, mut highest) = (Vec::with_capacity(revocations.len()), 0);
-        for _ in revocations {
+        for Self(id) in revocations {
             let mut answer = Reply::of(reply.value()?)?;
-            let was_active = answer.integer()? == 1;
-            if was_active {
-                highest = answer.place()?;
-            }
-            were_active.push(was_active);
+            were_active.push(match answer.integer()? {
+                1 => {
+                    highest = answer.place()?;
+                    Ok(true)
+                }
+                3 => sensible(Err(unreadable(*id))),
+                _ => Ok(false),
+            });
         }
         places::note(core, call, least, highest).await?;
         Ok(were_active)

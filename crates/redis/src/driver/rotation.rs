@@ -24,7 +24,7 @@ use tokenkeep_core::{
 
 use super::core::{Core, KEPT, lifetime, reading, touched, untouched, writing};
 use super::{places, single};
-use crate::record::{decode_revocation, encode};
+use crate::record::{decode_revocation, encode, unreadable};
 use crate::reply::{Reply, sensible, strange};
 use crate::script::{CREATE, DELETE, ROTATE, UNDO};
 
@@ -198,6 +198,8 @@ impl Rotating<'_> {
                 let state = sensible(decode_revocation(*self.old, &at, &successor))?;
                 was_used(state).ok_or_else(strange)
             }
+            // No other code is left of a rotation in one step.
+            3 => sensible(Err(unreadable(*self.old))),
             _ => Err(strange()),
         }
     }

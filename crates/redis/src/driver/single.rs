@@ -106,8 +106,8 @@ pub(super) async fn delete(core: &Arc<Core>, id: &TokenId) -> Result<()> {
 
 async fn revoke(core: &Arc<Core>, id: &TokenId) -> Outcome<bool> {
     match gather::enter(core, || Revocation(*id)) {
-        Way::Alone(_caller) => Revocation::one(core, &Revocation(*id)).await,
-        Way::Together(ticket) => ticket.answer(&core.call()).await,
+        Way::Alone(_caller) => Revocation::one(core, &Revocation(*id)).await?,
+        Way::Together(ticket) => ticket.answer(&core.call()).await?,
     }
 }
 

@@ -9,13 +9,22 @@
 local call = redis.call
 if not call('SET', ARGV[1], ARGV[2], 'NX', 'PX', ARGV[3]) then return 0 end
 
-local least, key = tonumber(ARGV[3]), ARGV[5]
--- The score is text: a number would be written out with all its digits first.
-call('ZADD', key, '0', ARGV[6])
-if call('PTTL', key) < least then call('PEXPIRE', key, ARGV[4]) end
+local least = tonumber(ARGV[3])
+local longest = least
+-- The scores are text: a number would be written out with all its digits first.
+call('ZADD', ARGV[5], '0', ARGV[6])
 for at = 8, #ARGV do
-  key = ARGV[at]
+  local key = ARGV[at]
   call('ZADD', key, '0', ARGV[7])
-  if call('PTTL', key) < least then call('PEXPIRE', key, ARGV[4]) end
+  local left = call('PTTL', key)
+  if left < least then
+    call('PEXPIRE', key, ARGV[4])
+    left = tonumber(ARGV[4])
+  end
+  if left > longest then longest = left end
+end
+-- The order of expiry lives as long as any index; see part_index.lua.
+if call('PTTL', ARGV[5]) < longest then
+  call('PEXPIRE', ARGV[5], string.format('%.0f', longest + longest / 8 + 60000))
 end
 return 1

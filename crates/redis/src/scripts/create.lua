@@ -4,15 +4,6 @@
 -- ARGV[5]...: of each token its id, what is stored, and the milliseconds it lives.
 -- Gives for each: 1 stored, 0 the id is taken, 2 it has to wait for a bulk revocation.
 
--- What the server reclaimed has left entries; each sixteenth token sees to some of them.
-local function trim()
-  for _, entry in ipairs(due(32)) do
-    local is_stored, current = holder(entry)
-    if is_stored then return end
-    unlink(entry, current)
-  end
-end
-
 local function store_successor(id, value, ttl)
   local marks = open_marks(value)
   if not marks then return 2 end
@@ -30,6 +21,5 @@ for at = 5, #ARGV, 3 do
   else
     answers[#answers + 1] = store(id, value, ttl) and 1 or 0
   end
-  if byte(id, 32) % 16 == 0 then trim() end
 end
 return answers

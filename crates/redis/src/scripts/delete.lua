@@ -4,31 +4,35 @@
 -- ARGV[3]: now, as 8 bytes. ARGV[4]: the least place to give. ARGV[5]: the milliseconds that a token is kept
 -- beyond its expiry.
 -- ARGV[6]...: of each token its id, and its successor's or nothing.
--- Gives for each: 0 no such token; 1 and its place; 2, when it was revoked before, and by which successor.
+-- Gives for each: 0 no such token; 1 and its place; 2, when it was revoked before, and by which successor;
+-- 3 it cannot be read.
 local P, call, byte, sub = ARGV[1], redis.call, string.byte, string.sub
 local NAMES = { 'trust:', 'user:', 'consumer:', 'tenant:', 'domain:' }
 local NEXT_HI, NEXT_LO = struct.unpack('>I4I4', ARGV[2])
-local answers, highest, place = {}, nil, nil
+local answers, highest, place, longest = {}, nil, nil, 0
 for at = 6, #ARGV, 2 do
   local id, key, answer = ARGV[at], P .. 'token:' .. ARGV[at], { 0 }
-  local value = call('GET', key)
+  local value, rest = redis.pcall('GET', key), nil
   if value then
-    -- Where audit id, audit chain id and what follows them begin; see part_record.lua.
+    -- What is no text is no token either. Where audit id, audit chain id and what follows them begin; see
+    -- part_record.lua.
+    if type(value) == 'table' then value = '' end
     local low = byte(value, 28)
     local audit = low and 29 + byte(value, 27) * 256 + low
     local chain = audit and audit + 1 + (byte(value, audit) or #value)
-    local rest = chain and chain + 1 + (byte(value, chain) or #value)
-    if byte(value, 1) ~= 1 or not rest or rest > #value + 1 then
-      return redis.error_reply('CORRUPT a token is stored in no known form')
-    end
+    rest = chain and chain + 1 + (byte(value, chain) or #value)
+    if byte(value, 1) ~= 1 or not rest or rest > #value + 1 then value, answer = nil, { 3 } end
+  end
+  if value then
     local hi, lo = struct.unpack('>I4I4', value, 3)
     if hi > NEXT_HI or (hi == NEXT_HI and lo >= NEXT_LO) then
       if byte(value, 2) ~= 0 then
         answer = { 2, sub(value, rest, rest + 7), sub(value, rest + 8) }
       else
         if not highest then
-          highest = call('GET', P .. 'place') or call('ZREVRANGE', P .. 'revoked', 0, 0, 'WITHSCORES')[2]
-          highest = tonumber(highest or 0)
+          -- See part_revoke.lua.
+          highest = tonumber(call('ZREVRANGE', P .. 'revoked', 0, 0, 'WITHSCORES')[2] or 0)
+          highest = math.max(highest, tonumber(call('GET', P .. 'place') or 0))
         end
         highest = math.max(highest + 1, tonumber(ARGV[4]))
         place = string.format('%.0f', highest)
@@ -39,17 +43,25 @@ for at = 6, #ARGV, 2 do
           if length > 0 then call('ZREM', P .. NAMES[kind] .. sub(value, from + 1, from + length), id) end
           from = from + 1 + length
         end
-        key = P .. 'revoked'
-        call('ZADD', key, place, id)
+        call('ZADD', P .. 'revoked', place, id)
         local left = (hi - NEXT_HI) * 4294967.296 + (lo - NEXT_LO) / 1000 + ARGV[5]
-        if call('PTTL', key) < left then
-          call('PEXPIRE', key, string.format('%.0f', left + left / 8 + 60000))
-        end
+        longest = math.max(longest, left)
         answer = { 1, place }
       end
     end
   end
   answers[#answers + 1] = answer
 end
-if place then call('SET', P .. 'place', place) end
+if place then
+  call('SET', P .. 'place', place)
+  -- The feed lives as long as its longest member, and the order of expiry as long as that; see part_index.lua.
+  for _, name in ipairs({ 'revoked', 'expiry' }) do
+    local left = call('PTTL', P .. name)
+    if left < longest then
+      left = longest + longest / 8 + 60000
+      call('PEXPIRE', P .. name, string.format('%.0f', left))
+    end
+    longest = left
+  end
+end
 return answers

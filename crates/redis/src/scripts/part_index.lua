@@ -15,11 +15,22 @@ local function index_keys(block)
   return keys
 end
 
--- Lets a key live at least so many milliseconds; with room, so that it need not be told each time.
+-- Lets a key live at least so many milliseconds; with room, so that it need not be told each time. Gives how
+-- many it lives.
 local function keep(key, ttl)
-  if call('PTTL', key) < ttl then
-    call('PEXPIRE', key, whole(ttl + math.floor(ttl / 8) + 60000))
-  end
+  local left = call('PTTL', key)
+  if left >= ttl then return left end
+  ttl = ttl + math.floor(ttl / 8) + 60000
+  call('PEXPIRE', key, whole(ttl))
+  return ttl
+end
+
+-- Lets a token's indexes live at least so many milliseconds, and the order of expiry as long as any of them:
+-- by it alone their entries are found of tokens that the server has reclaimed.
+local function keep_indexes(keys, ttl)
+  local longest = ttl
+  for _, index in ipairs(keys) do longest = math.max(longest, keep(index, ttl)) end
+  keep(P .. 'expiry', longest)
 end
 
 -- A token's entry in the order of expiry. It names the token's indexes, so that they can be cleaned when

@@ -17,7 +17,7 @@ local function revoke(id, value, successor)
   call('SET', key, sub(value, 1, 1) .. '\1' .. sub(value, 3, rest - 1) .. ARGV[3] .. successor, 'KEEPTTL')
   for _, index in ipairs(keys) do call('ZREM', index, id) end
   call('ZADD', P .. 'revoked', whole(place), id)
-  keep(P .. 'revoked', call('PTTL', key))
+  keep_indexes({ P .. 'revoked' }, call('PTTL', key))
 end
 
 -- To be called once after the last revocation.

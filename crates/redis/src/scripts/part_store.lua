@@ -1,3 +1,12 @@
+-- What the server reclaimed has left entries; each sixteenth token sees to some of them.
+local function trim()
+  for _, entry in ipairs(due(32)) do
+    local is_stored, current = holder(entry)
+    if is_stored then return end
+    unlink(entry, current)
+  end
+end
+
 -- Stores a new token unless its id is taken by one that has not expired.
 local function store(id, value, ttl)
   local key = P .. 'token:' .. id
@@ -11,10 +20,9 @@ local function store(id, value, ttl)
   end
   ttl = tonumber(ttl)
   call('ZADD', P .. 'expiry', 0, entry)
-  keep(P .. 'expiry', ttl)
-  for _, index in ipairs(index_keys(anchors(value))) do
-    call('ZADD', index, 0, id)
-    keep(index, ttl)
-  end
+  local indexes = index_keys(anchors(value))
+  for _, index in ipairs(indexes) do call('ZADD', index, 0, id) end
+  keep_indexes(indexes, ttl)
+  if byte(id, 32) % 16 == 0 then trim() end
   return true
 end

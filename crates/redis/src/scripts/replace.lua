@@ -16,7 +16,6 @@ if sub(old, 3, 10) ~= expires then
   local ttl = tonumber(ARGV[8])
   call('ZADD', P .. 'expiry', 0, expiry_entry(id, value))
   call('ZREM', P .. 'expiry', expiry_entry(id, old))
-  keep(P .. 'expiry', ttl)
-  for _, index in ipairs(index_keys(anchors(value))) do keep(index, ttl) end
+  keep_indexes(index_keys(anchors(value)), ttl)
 end
 return { 1 }

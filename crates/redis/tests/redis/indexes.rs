@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokenkeep_core::{Clock, Replacement, TokenDriver, TokenDriverExt, TokenRecord};
 use tokenkeep_testkit::Server;
 
-use crate::keys::{evict_records, key_at};
+use crate::keys::{Key, evict_records, key_at, keys};
 use crate::support::{manual_clock, of_user, open, options, record, shared_server};
 
 const HOUR: Duration = Duration::from_secs(3_600);
@@ -51,6 +51,67 @@ async fn an_index_lives_as_long_as_its_longest_member() {
     assert!(ttl >= HOUR * 20 && size == 1);
     assert_eq!(index_of(server, "longest", ":user:ada").unwrap().1, 2);
     assert_eq!(index_of(server, "longest", ":expiry").unwrap().1, 3);
+}
+
+/// Lets a key live so many milliseconds at most.
+const SHORTEN: &str = "
+    for _, key in ipairs(redis.call('KEYS', ARGV[1])) do redis.call('PEXPIRE', key, ARGV[2], 'LT') end
+    return 1";
+
+/// By the order of expiry alone the entries are found of tokens that the server has reclaimed.
+#[tokio::test]
+async fn the_order_of_expiry_lives_as_long_as_any_index() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    let clock = manual_clock();
+    let driver = open(&options(server, "order"), clock.clone()).await;
+    let expect_longest = |step: &str| {
+        let (longest, _) = index_of(server, "order", ":expiry").unwrap();
+        let of_index = |key: &Key| key.name.contains(":user:") || key.name.ends_with(":revoked");
+        for key in keys(std::slice::from_ref(server), "order")
+            .iter()
+            .filter(|key| of_index(key))
+        {
+            let ttl = Duration::from_millis(key.ttl.unwrap());
+            assert!(ttl <= longest, "{step}: {key:?} outlives {longest:?}");
+        }
+        let shorten = ["EVAL", SHORTEN, "0", "order:*:expiry", "20000"];
+        server.command(&shorten).unwrap();
+    };
+    let token = |number, user: &str| TokenRecord {
+        expires_at: clock.now().saturating_add(HOUR),
+        ..record(number, user)
+    };
+    // The server keeps it for a second, and its index for more.
+    let short_lived = |number, user: &str| TokenRecord {
+        expires_at: clock.now().saturating_sub(Duration::from_secs(599)),
+        ..record(number, user)
+    };
+    for (number, user) in [(2, "grace"), (16, "edith")] {
+        driver.create(short_lived(number, user)).await.unwrap();
+        expect_longest(user);
+    }
+    driver.create(token(1, "ada")).await.unwrap();
+    expect_longest("a token");
+    let change = Replacement {
+        id: token(1, "ada").id,
+        expires_at: clock.now().saturating_add(2 * HOUR),
+        data: "".into(),
+    };
+    driver.replace(change, 1).await.unwrap();
+    expect_longest("a replacement");
+    let heir = token(3, "ada");
+    driver
+        .rotate(&token(1, "ada").id, heir.clone())
+        .await
+        .unwrap();
+    expect_longest("a rotation");
+    driver.delete(&heir.id).await.unwrap();
+    expect_longest("a revocation");
+    driver.create(token(4, "ada")).await.unwrap();
+    driver.delete_tokens(&of_user("ada")).await.unwrap();
+    expect_longest("a bulk revocation");
 }
 
 #[tokio::test]

@@ -104,3 +104,29 @@ async fn what_the_server_reclaims_is_trimmed_by_later_creates() {
     let stale = |name: &str| name.contains(":user:user-") || name.contains(":tenant:");
     assert!(!left.iter().any(|key| stale(&key.name)), "{left:?}");
 }
+
+/// So do new tokens that take the place of others.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_server_reclaims_is_trimmed_by_later_rotations() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    let nodes = std::slice::from_ref(server);
+    let options = options(server, "rotated");
+    let clock = manual_clock();
+    let driver = open(&options, clock.clone()).await;
+    store(&driver, &clock, 1_000).await;
+    clock.advance(MINUTE * 90);
+    assert_eq!(let_records_expire(nodes, "rotated"), 1_000);
+    let mut head = record(2_001, "new");
+    driver.create(head.clone()).await.unwrap();
+    for number in 0..1_000 / 32 + 1 {
+        let heir = record(2_000 + 16 * number, "new");
+        driver.rotate(&head.id, heir.clone()).await.unwrap();
+        head = heir;
+    }
+    let size = |end| key_at(nodes, "rotated", end).map(|key| key.size);
+    assert_eq!(size(":expiry"), Some(33));
+    assert_eq!(size(":revoked"), Some(32));
+    assert_eq!(size(":user:new"), Some(1));
+}

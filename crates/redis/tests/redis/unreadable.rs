@@ -99,3 +99,26 @@ async fn the_feed_names_an_unreadable_token_and_keeps_its_place() {
     let flushed = driver.flush_expired(NonZeroU32::MAX).await.unwrap();
     assert_eq!((flushed.removed, flushed.more), (0, false));
 }
+
+#[tokio::test]
+async fn of_many_revocations_only_that_of_an_unreadable_token_fails() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    let driver = open(&options(server, "torn"), manual_clock()).await;
+    for number in 0..100 {
+        driver.create(record(number, "ada")).await.unwrap();
+    }
+    overwrite(server, "torn", 50, "list");
+    let revocations = (0..100).map(|number| {
+        let driver = &driver;
+        async move { driver.delete(&record(number, "ada").id).await }
+    });
+    let answers = futures::future::join_all(revocations).await;
+    for (number, answer) in answers.into_iter().enumerate() {
+        match number {
+            50 => assert_eq!(answer.unwrap_err().kind(), ErrorKind::Corrupt),
+            _ => answer.unwrap(),
+        }
+    }
+}
