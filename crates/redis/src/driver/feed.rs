@@ -6,8 +6,10 @@
 //! learnt of that place. A cursor holds how far it came in each shard, so nothing is missed of those that
 //! appear late.
 
+use std::time::Instant;
+
 use bytes::Bytes;
-use tokenkeep_backend::{Call, Effect, Outcome};
+use tokenkeep_backend::{Call, ENDLESS, Effect, Outcome};
 use tokenkeep_core::{Cursors, Page, PageRequest, Result, RevokedToken, StoreId, Timestamp};
 
 use super::core::{Core, reading};
@@ -51,6 +53,7 @@ pub(super) async fn list_revoked(
         call: core.call(),
         now: core.now(),
         limit: page.limit(),
+        half_time: Instant::now() + core.timeout.min(ENDLESS) / 2,
     };
     let seen = match after.as_slice() {
         [after] => reader.of_one(*after).await,
@@ -97,6 +100,8 @@ struct Reader<'a> {
     call: Call,
     now: Timestamp,
     limit: usize,
+    /// From then on the page is given back as it is.
+    half_time: Instant,
 }
 
 impl Reader<'_> {
@@ -108,7 +113,8 @@ impl Reader<'_> {
             let stretch = self.stretch(0, after, count).await?;
             after = stretch.last;
             tokens.extend(stretch.found.into_iter().map(|entry| entry.token));
-            if !stretch.goes_on || tokens.len() == self.limit {
+            let is_late = Instant::now() > self.half_time;
+            if !stretch.goes_on || is_late || tokens.len() == self.limit {
                 return Ok(Seen {
                     tokens,
                     places: vec![after],

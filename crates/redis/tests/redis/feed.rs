@@ -1,14 +1,16 @@
-//! The feed of a Cluster, whose shards have one each.
+//! The feed: of a Cluster, whose shards have one each, and one that begins with what is long gone.
 
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokenkeep_core::{PageRequest, TokenDriver, TokenId};
-use tokenkeep_redis::RedisDriver;
+use tokenkeep_redis::{RedisDriver, RedisOptions};
 
 use crate::keys::{key_at, masters};
-use crate::support::{cluster_options, id, open, record, shared_cluster, system_clock};
+use crate::support::{
+    cluster_options, id, open, options, record, shared_cluster, shared_server, system_clock,
+};
 
 const WRITERS: u64 = 16;
 const EACH: u64 = 40;
@@ -88,4 +90,48 @@ async fn a_lost_counter_hides_nothing() {
     driver.delete(&next.id).await.unwrap();
     revoked.push(next.id);
     assert_eq!(follow(driver, 21).await, revoked);
+}
+
+/// Puts entries in the feed whose tokens the server has reclaimed.
+const RECLAIMED: &str = "
+    for place = 1, tonumber(ARGV[2]) do
+        redis.call('ZADD', ARGV[1], place, struct.pack('>I8', place) .. string.rep('x', 24))
+    end
+    return 1";
+
+/// As many entries as are put there at once.
+const LOST: &str = "400000";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_gets_past_any_number_of_reclaimed_entries() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    let options = RedisOptions {
+        timeout: Duration::from_millis(300),
+        ..options(server, "long-feed")
+    };
+    let driver = open(&options, system_clock()).await;
+    driver.create(record(1, "ada")).await.unwrap();
+    driver.delete(&record(1, "ada").id).await.unwrap();
+    let reclaimed = ["EVAL", RECLAIMED, "0", "long-feed:{0}:revoked", LOST];
+    server.command(&reclaimed).unwrap();
+
+    let began = Instant::now();
+    let (mut request, mut pages) = (PageRequest::new(10).unwrap(), 0);
+    let page = loop {
+        assert!(began.elapsed() < Duration::from_secs(60), "{pages} pages");
+        // A busy machine may take its time for one step.
+        let Ok(page) = driver.list_revoked(&request).await else {
+            continue;
+        };
+        pages += 1;
+        if !page.items.is_empty() {
+            break page;
+        }
+        assert!(page.more, "an empty page ended the feed");
+        request = request.after(page.cursor);
+    };
+    assert_eq!(page.items[0].id, record(1, "ada").id);
+    assert!(!page.more);
 }
