@@ -13,6 +13,7 @@ mod inspect;
 mod job;
 mod lanes;
 mod link;
+mod marker;
 mod node;
 mod open;
 mod owners;

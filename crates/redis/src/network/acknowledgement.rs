@@ -47,8 +47,12 @@ impl Acknowledgement {
             return Err(Failure::lost("the server did not write to disk in time"));
         }
         if replicas < i64::from(wanted) {
+            let hint = match replicas {
+                0 => "; replicas=0 waits for none",
+                _ => "",
+            };
             return Err(Failure::lost(format!(
-                "{replicas} of replicas={wanted} had the write in time"
+                "{replicas} of replicas={wanted} had the write in time{hint}"
             )));
         }
         Ok(())

@@ -12,6 +12,7 @@ use super::acknowledgement::Acknowledgement;
 use super::dial::Dialer;
 use super::doubt::Doubt;
 use super::link::Link;
+use super::marker;
 use super::replies::Answer;
 use crate::options::Address;
 
@@ -157,34 +158,90 @@ impl Lane {
         }
     }
 
-    /// One round trip for all: the writes, then the wait.
+    /// One round trip for all: the writes, a marker behind them, then the wait.
     async fn outcomes(
         &self,
         writes: Vec<Cmd>,
         acknowledgement: Acknowledgement,
         deadline: Instant,
     ) -> Outcome<Vec<Outcome<Answer>>> {
-        let mut commands = Pipeline::with_capacity(writes.len() + 1);
+        let mut commands = Pipeline::with_capacity(writes.len() + 2);
+        let marker = writes.iter().find_map(marker::beside);
         for write in writes {
             commands.add_command(write);
+        }
+        let (mut answers, mut acknowledged) = self
+            .acknowledged(&mut commands, marker, acknowledgement, deadline)
+            .await?;
+        if matches!(acknowledged, Acknowledged::Unmarked) {
+            // Its slot may be on its way, but the others' are not.
+            let executed = commands.cmd_iter().zip(&answers);
+            let mut executed = executed.filter(|(_, answer)| answer.is_ok());
+            let marker = executed.find_map(|(write, _)| marker::beside(write));
+            let mut alone = Pipeline::with_capacity(2);
+            (_, acknowledged) = self
+                .acknowledged(&mut alone, marker, acknowledgement, deadline)
+                .await?;
+        }
+        let outcome = |answer: Answer| match (&answer, acknowledged.check()) {
+            // What was done may be lost; what was refused was not done.
+            (Ok(_), Err(failure)) => Err(failure),
+            _ => Ok(answer),
+        };
+        Ok(answers.drain(..).map(outcome).collect())
+    }
+
+    /// Sends these, and gives their answers, and whether what they rest on is where it has to be.
+    async fn acknowledged(
+        &self,
+        commands: &mut Pipeline,
+        marker: Option<Cmd>,
+        acknowledgement: Acknowledgement,
+        deadline: Instant,
+    ) -> Outcome<(Vec<Answer>, Acknowledged)> {
+        let is_marked = marker.is_some();
+        if let Some(marker) = marker {
+            commands.add_command(marker);
         }
         let left = deadline.saturating_duration_since(Instant::now());
         // A little earlier than the calls end, so that they can be told what was missing.
         let bound = left.saturating_sub((left / 4).min(MOST_EARLY));
         commands.add_command(acknowledgement.command(bound));
         let call = Call::until(deadline);
-        let sending = self.shared.links[self.number].send_all(&call, &commands, 0);
+        let sending = self.shared.links[self.number].send_all(&call, commands, 0);
         let mut answers = call.bound(sending).await?;
-        let acknowledged = match answers.pop() {
-            Some(answer) => acknowledgement.check(&answer),
-            None => Err(Failure::lost("the server answered nothing")),
+        let waited = answers.pop();
+        let marked = is_marked.then(|| answers.pop()).flatten();
+        let acknowledged = match (waited, marked) {
+            (None, _) => Acknowledged::Not(Failure::lost("the server answered nothing")),
+            (Some(_), Some(Err(_))) => Acknowledged::Unmarked,
+            (Some(waited), _) => match acknowledgement.check(&waited) {
+                Ok(()) => Acknowledged::All,
+                Err(failure) => Acknowledged::Not(failure),
+            },
         };
-        let outcome = |answer: Answer| match (&answer, &acknowledged) {
-            // What was done may be lost; what was refused was not done.
-            (Ok(_), Err(failure)) => Err(failure.clone()),
-            _ => Ok(answer),
-        };
-        Ok(answers.into_iter().map(outcome).collect())
+        Ok((answers, acknowledged))
+    }
+}
+
+/// What a wait has shown.
+enum Acknowledged {
+    All,
+    Not(Failure),
+    /// Nothing: the marker was refused.
+    Unmarked,
+}
+
+impl Acknowledged {
+    fn check(&self) -> Outcome<()> {
+        match self {
+            Self::All => Ok(()),
+            Self::Not(failure) => Err(failure.clone()),
+            Self::Unmarked => {
+                let problem = "what the answer rests on could not be waited for";
+                Err(Failure::lost(problem))
+            }
+        }
     }
 }
 

@@ -3,14 +3,17 @@
 use std::time::{Duration, Instant};
 
 use futures::future::try_join_all;
-use tokenkeep_backend::Cause;
+use redis::Value;
+use tokenkeep_backend::{Call, Cause, Effect, Outcome};
 use tokenkeep_core::Durability;
 use tokenkeep_testkit::{SentinelSet, Server, Settings, require_or_tell};
 
 use super::support::{
     LONG, assert_config, connections, open, options, redis, sentinel_options, text,
 };
+use crate::network::{Network, Slot};
 use crate::options::RedisOptions;
+use crate::script::DELETE;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -135,6 +138,52 @@ async fn a_write_that_too_few_replicas_have_is_in_doubt() {
     assert!(began.elapsed() < 5 * SECOND);
     frozen.thaw();
     network.count("a", LONG).await.unwrap();
+}
+
+/// That there is no token rests on what others did, on whichever connection.
+#[tokio::test]
+async fn an_answer_that_rests_on_anothers_write_waits_for_that_too() {
+    let settings = Settings::new().patient();
+    for set in [
+        SentinelSet::redis(&settings),
+        SentinelSet::valkey(&settings),
+    ] {
+        let Some(set) = require_or_tell(set) else {
+            return;
+        };
+        let network = open(&sentinel_options(&set)).await;
+        assert_eq!(delete_nothing(&network, LONG).await.unwrap(), nothing());
+        let master = set.master().unwrap();
+        let replicas = || {
+            set.nodes()
+                .iter()
+                .filter(|node| node.port() != master.port())
+        };
+        replicas().for_each(|replica| replica.freeze().unwrap());
+        master.command(&["SET", "another", "1"]).unwrap();
+        let failure = delete_nothing(&network, SECOND).await.unwrap_err();
+        assert_eq!(failure.cause, Cause::Lost, "{}", failure.message);
+        assert!(
+            failure.message.contains("replicas=0"),
+            "{}",
+            failure.message
+        );
+        replicas().for_each(Server::thaw);
+        assert_eq!(delete_nothing(&network, LONG).await.unwrap(), nothing());
+        assert_eq!(master.command(&["DBSIZE"]).unwrap(), "1");
+    }
+}
+
+fn nothing() -> Value {
+    Value::Array(vec![Value::Array(vec![Value::Int(0)])])
+}
+
+/// Revokes a token that is not there.
+async fn delete_nothing(network: &Network, timeout: Duration) -> Outcome<Value> {
+    let (call, effect, slot) = (Call::within(timeout), Effect::Writes, Slot(0));
+    let arguments = [b"t:{0}:", &[0; 8][..], &[0; 8], b"1", b"1", &[7; 32], b""];
+    let answer = network.script(&call, effect, slot, &DELETE, b"t:{0}:none", &arguments);
+    answer.await
 }
 
 #[tokio::test(flavor = "multi_thread")]
