@@ -27,6 +27,7 @@ mod tests;
 mod tls;
 mod topology;
 mod unverified;
+mod vote;
 
 use std::sync::Arc;
 use std::time::Instant;

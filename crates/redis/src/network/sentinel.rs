@@ -1,7 +1,8 @@
 //! A master that sentinels watch over.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use redis::Value;
 use tokenkeep_backend::{Call, Cause, Failure, Outcome};
@@ -12,7 +13,14 @@ use super::job::Job;
 use super::node::Node;
 use super::replies::{self, Answer};
 use super::terms::Terms;
-use crate::options::{Address, Host};
+use super::vote::{self, weight};
+use crate::options::Address;
+
+/// The sentinels are asked again beside the calls.
+const ASKED_AGAIN: Duration = Duration::from_secs(1);
+
+/// The sentinels are asked before a call.
+const AWAITED: Duration = Duration::from_millis(1_500);
 
 /// A master that sentinels watch over and, when it fails, replace.
 ///
@@ -20,6 +28,8 @@ use crate::options::{Address, Host};
 ///
 /// - Before a connection to the master is made anew, the sentinels are asked who it is, and it is asked
 ///   whether it is one: an old master that comes back is not taken for the master of today.
+/// - While it is used the sentinels are asked again each second; after a pause they are asked first. What
+///   most of them say counts.
 #[derive(Debug)]
 pub(super) struct Sentinel {
     shared: Arc<Shared>,
@@ -34,6 +44,9 @@ struct Shared {
     /// How long each of them may take to answer.
     patience: Duration,
     master: Mutex<Option<Arc<Node>>>,
+    began: Instant,
+    /// When the sentinels were asked, in milliseconds since it began.
+    looked: AtomicU64,
 }
 
 impl Sentinel {
@@ -49,6 +62,8 @@ impl Sentinel {
             name: name.to_owned(),
             patience,
             master: Mutex::new(None),
+            began: Instant::now(),
+            looked: AtomicU64::new(0),
         };
         Self {
             shared: Arc::new(shared),
@@ -72,52 +87,86 @@ impl Sentinel {
         }
     }
 
-    /// The master of now.
+    /// The master of now: one that is not in doubt, and of which the sentinels were asked a moment ago.
     pub(super) async fn master(&self) -> Outcome<Arc<Node>> {
         let known = self.shared.current().clone();
-        match known {
-            Some(master) if !master.doubt().is_raised() => Ok(master),
-            _ => {
-                let shared = Arc::clone(&self.shared);
-                self.finding.join(async move { shared.find().await }).await
-            }
+        let Some(master) = known.filter(|master| !master.doubt().is_raised()) else {
+            return self.find().await;
+        };
+        let age = self.shared.age();
+        if age < ASKED_AGAIN {
+            return Ok(master);
         }
+        let asking = self.find();
+        if age < AWAITED {
+            return Ok(master);
+        }
+        // It was idle, and missed whatever happened meanwhile.
+        match asking.await {
+            // Where no sentinel answers nobody knows another.
+            Err(failure) if weight(&failure) == 0 => Ok(master),
+            outcome => outcome,
+        }
+    }
+
+    fn find(&self) -> impl Future<Output = Outcome<Arc<Node>>> + use<> {
+        let shared = Arc::clone(&self.shared);
+        self.finding.join(async move { shared.find().await })
     }
 }
 
 impl Shared {
-    /// Asks the sentinels in turn.
+    /// Asks the sentinels, and the master that they name.
     async fn find(&self) -> Outcome<Arc<Node>> {
-        let mut worst = Failure::refused(ErrorKind::Unavailable, "no sentinel answers");
-        for sentinel in &self.sentinels {
-            match self.master_by(sentinel).await {
-                Ok(master) => {
-                    tracing::info!(master = %master.address(), "the sentinels name the master");
-                    *self.current() = Some(Arc::clone(&master));
-                    return Ok(master);
-                }
-                Err(failure) if weight(&failure) >= weight(&worst) => worst = failure,
-                Err(_) => {}
-            }
-        }
-        Err(worst)
+        let outcome = self.look().await;
+        self.looked.store(self.now(), Ordering::Relaxed);
+        outcome
     }
 
-    /// The master as one sentinel knows it, if that says so too.
-    async fn master_by(&self, sentinel: &Node) -> Outcome<Arc<Node>> {
-        let mut command = redis::cmd("SENTINEL");
-        command.arg("GET-MASTER-ADDR-BY-NAME").arg(&self.name);
-        let answer = sentinel.ask(self.patience, &command).await?;
-        let Some(host) = host(&answer) else {
-            let problem = format!("no sentinel that answers knows a master {}", self.name);
-            return Err(Failure::refused(ErrorKind::Config, problem));
-        };
-        let master = Arc::new(Node::new(&self.terms, Address::Tcp(host)));
+    async fn look(&self) -> Outcome<Arc<Node>> {
+        let known = self.current().clone();
+        let reasons = known.as_ref().map(|known| known.doubt().reasons());
+        let named = vote::master(&self.sentinels, &self.name, self.patience).await?;
+        let mut outcome = Err(Failure::again("the sentinels name no master"));
+        for host in named {
+            let address = Address::Tcp(host);
+            let known = known.as_ref().filter(|known| *known.address() == address);
+            outcome = match known {
+                Some(known) if !known.doubt().is_raised() => Ok(Arc::clone(known)),
+                Some(known) => self.asked(Arc::clone(known)).await,
+                None => self.asked(Arc::new(Node::new(&self.terms, address))).await,
+            };
+            if let Ok(master) = &outcome {
+                match (known, reasons) {
+                    (Some(known), Some(reasons)) => known.doubt().settle(reasons),
+                    _ => {
+                        tracing::info!(master = %master.address(), "the sentinels name the master")
+                    }
+                }
+                *self.current() = Some(Arc::clone(master));
+                break;
+            }
+        }
+        outcome
+    }
+
+    /// The master as the sentinels know it, if that says so too.
+    async fn asked(&self, master: Arc<Node>) -> Outcome<Arc<Node>> {
         let role = master.ask(self.patience, &redis::cmd("ROLE")).await;
         match role.map_err(passing)? {
             Value::Array(parts) if is_text(parts.first(), "master") => Ok(master),
             _ => Err(Failure::again("the sentinels' master is none yet")),
         }
+    }
+
+    /// How long ago the sentinels were asked.
+    fn age(&self) -> Duration {
+        let looked = self.looked.load(Ordering::Relaxed);
+        Duration::from_millis(self.now().saturating_sub(looked))
+    }
+
+    fn now(&self) -> u64 {
+        u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
     /// Asks the sentinels before the next call.
@@ -142,30 +191,6 @@ fn passing(failure: Failure) -> Failure {
         Cause::Refused(ErrorKind::Unavailable) | Cause::Lost => Failure::again(failure.message),
         _ => failure,
     }
-}
-
-/// How much one sentinel's answer says beside another's: one that has a master to be waited for most,
-/// one that cannot be asked least.
-const fn weight(failure: &Failure) -> u8 {
-    match failure.cause {
-        Cause::Again => 2,
-        Cause::Refused(ErrorKind::Unavailable) | Cause::Lost => 0,
-        Cause::Refused(_) => 1,
-    }
-}
-
-/// The host and the port that a sentinel names; `None` if it knows no such master.
-fn host(answer: &Value) -> Option<Host> {
-    let Value::Array(parts) = answer else {
-        return None;
-    };
-    let [Value::BulkString(name), Value::BulkString(port)] = parts.as_slice() else {
-        return None;
-    };
-    Some(Host {
-        name: String::from_utf8(name.clone()).ok()?,
-        port: std::str::from_utf8(port).ok()?.parse().ok()?,
-    })
 }
 
 fn is_text(value: Option<&Value>, text: &str) -> bool {

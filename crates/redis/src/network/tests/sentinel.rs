@@ -8,7 +8,7 @@ use tokenkeep_testkit::{SentinelSet, Settings, require_or_tell};
 use zeroize::Zeroizing;
 
 use super::support::{
-    LONG, assert_config, open, refusal, sentinel_options, unavailable, without_account,
+    LONG, assert_config, open, refusal, sentinel_options, text, unavailable, without_account,
 };
 use crate::network::Network;
 use crate::options::{RedisOptions, Servers};
@@ -88,6 +88,41 @@ async fn a_frozen_master_is_replaced() {
         let next = count_again(&network).await;
         assert!(next > last, "{next} after {last}");
         last = next;
+    }
+}
+
+/// Neither a connection that is still open nor a sentinel that knows no better leads to the old master.
+#[tokio::test]
+async fn a_client_that_was_idle_asks_who_is_master_first() {
+    let Some(set) = set() else { return };
+    let options = sentinel_options(&set);
+    let idle = open(&options).await;
+    idle.set("a", "old", LONG).await.unwrap();
+    let busy = open(&options).await;
+    let (master, sentinel) = (set.master().unwrap(), &set.sentinels()[0]);
+    master.freeze().unwrap();
+    sentinel.freeze().unwrap();
+    let began = Instant::now();
+    set.wait_for_another(master.port()).unwrap();
+    while busy.set("a", "new", 10 * SECOND).await.is_err() || began.elapsed() < 2 * SECOND {
+        assert!(began.elapsed() < LONG);
+    }
+    master.thaw();
+    sentinel.thaw();
+    assert_eq!(idle.get("a", LONG).await.unwrap(), text("new"));
+    assert_eq!(busy.get("a", LONG).await.unwrap(), text("new"));
+}
+
+#[tokio::test]
+async fn without_sentinels_the_master_that_is_known_serves_on() {
+    let Some(set) = set() else { return };
+    let network = open(&sentinel_options(&set)).await;
+    for sentinel in set.sentinels() {
+        sentinel.kill().unwrap();
+    }
+    let began = Instant::now();
+    while began.elapsed() < 3 * SECOND {
+        network.count("a", LONG).await.unwrap();
     }
 }
 

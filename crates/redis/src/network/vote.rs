@@ -1,0 +1,102 @@
+//! Who the master is, as most sentinels say.
+
+use std::cmp::Reverse;
+use std::time::Duration;
+
+use futures::StreamExt;
+use futures::stream::FuturesUnordered;
+use redis::Value;
+use tokenkeep_backend::{Cause, Failure, Outcome};
+use tokenkeep_core::ErrorKind;
+use tokio::time::{Instant, timeout_at};
+
+use super::node::Node;
+use crate::options::Host;
+
+/// How long the other sentinels are waited for once one has answered, unless most of them agree before.
+const GRACE: Duration = Duration::from_millis(300);
+
+/// The master that most sentinels name; where too few answer, all that are named, the likeliest first. A
+/// sentinel that was cut off for a while can name the old master still.
+///
+/// # Errors
+///
+/// `Unavailable` where none answers; `Config` where none that does knows this name.
+pub(super) async fn master(
+    sentinels: &[Node],
+    name: &str,
+    patience: Duration,
+) -> Outcome<Vec<Host>> {
+    let mut asked: FuturesUnordered<_> = sentinels
+        .iter()
+        .map(|sentinel| named(sentinel, name, patience))
+        .collect();
+    let mut votes: Vec<(Host, usize)> = Vec::new();
+    let mut worst = Failure::refused(ErrorKind::Unavailable, "no sentinel answers");
+    let mut end = Instant::now() + 2 * patience;
+    while let Ok(Some(answer)) = timeout_at(end, asked.next()).await {
+        match answer {
+            Ok(host) => {
+                if votes.is_empty() {
+                    end = Instant::now() + GRACE.min(patience);
+                }
+                let is_settled = count(&mut votes, &host) > sentinels.len() / 2;
+                if is_settled {
+                    return Ok(vec![host]);
+                }
+            }
+            Err(failure) if weight(&failure) >= weight(&worst) => worst = failure,
+            Err(_) => {}
+        }
+    }
+    votes.sort_by_key(|(_, count)| Reverse(*count));
+    match votes.is_empty() {
+        true => Err(worst),
+        false => Ok(votes.into_iter().map(|(host, _)| host).collect()),
+    }
+}
+
+/// Notes a vote, and gives how many the same has.
+fn count(votes: &mut Vec<(Host, usize)>, host: &Host) -> usize {
+    if let Some((_, count)) = votes.iter_mut().find(|(named, _)| named == host) {
+        *count += 1;
+        return *count;
+    }
+    votes.push((host.clone(), 1));
+    1
+}
+
+/// The master as one sentinel knows it.
+async fn named(sentinel: &Node, name: &str, patience: Duration) -> Outcome<Host> {
+    let mut command = redis::cmd("SENTINEL");
+    command.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
+    let answer = sentinel.ask(patience, &command).await?;
+    host(&answer).ok_or_else(|| {
+        let problem = format!("no sentinel that answers knows a master {name}");
+        Failure::refused(ErrorKind::Config, problem)
+    })
+}
+
+/// How much one sentinel's answer says beside another's: one that has a master to be waited for most,
+/// one that cannot be asked least.
+pub(super) const fn weight(failure: &Failure) -> u8 {
+    match failure.cause {
+        Cause::Again => 2,
+        Cause::Refused(ErrorKind::Unavailable) | Cause::Lost => 0,
+        Cause::Refused(_) => 1,
+    }
+}
+
+/// The host and the port that a sentinel names; `None` if it knows no such master.
+fn host(answer: &Value) -> Option<Host> {
+    let Value::Array(parts) = answer else {
+        return None;
+    };
+    let [Value::BulkString(name), Value::BulkString(port)] = parts.as_slice() else {
+        return None;
+    };
+    Some(Host {
+        name: String::from_utf8(name.clone()).ok()?,
+        port: std::str::from_utf8(port).ok()?.parse().ok()?,
+    })
+}
