@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use redis::Value;
 use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome};
-use tokenkeep_core::{Clock, Error, ErrorKind, Timestamp};
+use tokenkeep_core::{Clock, Error, ErrorKind, Timestamp, TokenId};
 
 use super::gathered::Gathers;
 use crate::keys::Keys;
 use crate::network::{Network, Slot};
-use crate::record::instant;
+use crate::record::{instant, unreadable};
 use crate::script::Script;
 
 /// How long a token is kept beyond its expiry, so that the server's clock, which may go ahead of ours,
@@ -114,6 +114,16 @@ pub(super) fn untouched(failure: Failure) -> Failure {
 /// A failure after something was written.
 pub(super) fn touched(failure: Failure) -> Failure {
     Failure::lost(failure.message)
+}
+
+/// A failure of what looks at this token alone: where that cannot be read, it says which.
+pub(super) fn about(id: &TokenId) -> impl Fn(Failure) -> Failure {
+    |failure| match failure.cause {
+        Cause::Refused(ErrorKind::Corrupt) => {
+            Failure::refused(ErrorKind::Corrupt, unreadable(*id).message())
+        }
+        _ => failure,
+    }
 }
 
 /// The error of a call that reads.

@@ -22,7 +22,7 @@ use tokenkeep_core::{
     Error, Limits, Result, Rotation, Timestamp, TokenId, TokenRecord, TokenState,
 };
 
-use super::core::{Core, KEPT, lifetime, reading, touched, untouched, writing};
+use super::core::{Core, KEPT, about, lifetime, reading, touched, untouched, writing};
 use super::{places, single};
 use crate::record::{decode_revocation, encode, unreadable};
 use crate::reply::{Reply, sensible, strange};
@@ -126,7 +126,7 @@ impl Rotating<'_> {
         let shard = self.core.keys.shard_of(self.old);
         let (core, call) = (self.core, self.call);
         let reply = core.revoke(call, &ROTATE, shard, now, least, &arguments);
-        let mut reply = Reply::of(reply.await?)?;
+        let mut reply = Reply::of(reply.await.map_err(about(self.old))?)?;
         match reply.integer()? {
             3 => Ok(Turn::SuccessorExists),
             4 => Err(closed()),

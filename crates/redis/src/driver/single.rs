@@ -7,7 +7,7 @@ use redis::{Value, cmd};
 use tokenkeep_backend::{Call, Effect, Outcome};
 use tokenkeep_core::{Anchor, Error, Replacement, Result, TokenId, TokenRecord};
 
-use super::core::{Core, lifetime, lifetime_of_index, reading, writing};
+use super::core::{Core, about, lifetime, lifetime_of_index, reading, writing};
 use super::gather::{self, Batch, Way};
 use super::gathered::{Lookup, Revocation};
 use crate::network::Slot;
@@ -90,7 +90,8 @@ pub(super) async fn look(core: &Core, call: &Call, id: &TokenId) -> Outcome<Opti
     let mut command = cmd("GET");
     command.arg(shard.token(id));
     let (effect, slot) = (Effect::Reads, Slot(shard.slot));
-    match core.network.command(call, effect, slot, &command).await? {
+    let found = core.network.command(call, effect, slot, &command);
+    match found.await.map_err(about(id))? {
         Value::Nil => Ok(None),
         value => sensible(decode(*id, Bytes::from(bytes(value)?))).map(Some),
     }
@@ -128,7 +129,8 @@ pub(super) async fn replace(core: &Core, change: &Replacement, expected: u64) ->
     let shard = core.keys.shard_of(&change.id);
     let (call, effect) = (core.call(), Effect::Writes);
     let reply = core.run(&call, effect, &REPLACE, shard, now, &arguments);
-    let mut reply = reply.await.and_then(Reply::of).map_err(writing)?;
+    let reply = reply.await.map_err(about(&change.id));
+    let mut reply = reply.and_then(Reply::of).map_err(writing)?;
     match reply.integer().map_err(writing)? {
         0 => Err(Error::not_found()),
         1 => Ok(next),

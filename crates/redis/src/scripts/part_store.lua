@@ -12,9 +12,9 @@ local function store(id, value, ttl)
   local key = P .. 'token:' .. id
   local entry = expiry_entry(id, value)
   if not call('SET', key, value, 'NX', 'PX', ttl) then
-    local old = call('GET', key)
-    parts(old)
-    if not passed(old, 3) then return false end
+    local old = head(id)
+    local is_readable = pcall(parts, old)
+    if not is_readable or not passed(old, 3) then return false end
     unlink(expiry_entry(id, old), nil)
     call('SET', key, value, 'PX', ttl)
   end

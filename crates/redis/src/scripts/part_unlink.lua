@@ -2,7 +2,8 @@
 -- the id anew stays.
 local function unlink(entry, current)
   local id, own = sub(entry, 9, 40), {}
-  local is_active = current and byte(current, 2) == ACTIVE
+  -- One that cannot be read is left for who asks for it.
+  local is_active = current and byte(current, 2) == ACTIVE and pcall(parts, current)
   if is_active then
     for _, key in ipairs(index_keys(anchors(current))) do own[key] = true end
   end
@@ -15,11 +16,10 @@ end
 
 -- Whether an entry's token is still stored, and the token that has its id now.
 local function holder(entry)
-  local key = P .. 'token:' .. sub(entry, 9, 40)
-  local head = call('GETRANGE', key, 0, 9)
-  if head == '' then return false, nil end
-  if sub(head, 3, 10) == sub(entry, 1, 8) then return true, nil end
-  return false, call('GET', key)
+  local value = head(sub(entry, 9, 40))
+  if value == '' then return false, nil end
+  if sub(value, 3, 10) == sub(entry, 1, 8) then return true, nil end
+  return false, value
 end
 
 -- The first entries whose tokens have expired.

@@ -3,10 +3,11 @@
 use std::collections::HashSet;
 use std::num::NonZeroU32;
 
-use tokenkeep_core::{ErrorKind, PageRequest, TokenDriver};
+use tokenkeep_core::{ErrorKind, PageRequest, Replacement, TokenDriver};
 use tokenkeep_redis::RedisDriver;
 use tokenkeep_testkit::Server;
 
+use crate::keys::key_at;
 use crate::support::{manual_clock, of_user, open, options, record, shared_server};
 
 /// Puts something else in a token's place: a text, a list, or nothing.
@@ -120,5 +121,57 @@ async fn of_many_revocations_only_that_of_an_unreadable_token_fails() {
             50 => assert_eq!(answer.unwrap_err().kind(), ErrorKind::Corrupt),
             _ => answer.unwrap(),
         }
+    }
+}
+
+#[tokio::test]
+async fn each_call_about_an_unreadable_token_names_it() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    let driver = open(&options(server, "named"), manual_clock()).await;
+    let (lost, other) = (record(5, "ada"), record(6, "ada"));
+    for by in ["text", "list"] {
+        driver.create(lost.clone()).await.unwrap();
+        overwrite(server, "named", 5, by);
+        let change = Replacement {
+            id: lost.id,
+            expires_at: lost.expires_at,
+            data: "".into(),
+        };
+        let errors = [
+            driver.get(&lost.id).await.unwrap_err(),
+            driver.delete(&lost.id).await.unwrap_err(),
+            driver.replace(change, 1).await.unwrap_err(),
+            driver.rotate(&lost.id, other.clone()).await.unwrap_err(),
+        ];
+        for error in errors {
+            assert_eq!(error.kind(), ErrorKind::Corrupt, "{error}");
+            assert!(error.message().contains(&lost.id.to_string()), "{error}");
+        }
+        let error = driver.create(lost.clone()).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::AlreadyExists);
+        overwrite(server, "named", 5, "nothing");
+    }
+}
+
+#[tokio::test]
+async fn no_flush_stops_at_an_unreadable_token() {
+    let Some(server) = shared_server() else {
+        return;
+    };
+    for by in ["text", "list"] {
+        let (namespace, clock) = (format!("unflushed-{by}"), manual_clock());
+        let driver = open(&options(server, &namespace), clock.clone()).await;
+        for number in 0..10 {
+            driver.create(record(number, "ada")).await.unwrap();
+        }
+        overwrite(server, &namespace, 5, by);
+        clock.set(record(5, "ada").expires_at);
+        let flushed = driver.flush_expired(NonZeroU32::MAX).await.unwrap();
+        assert_eq!((flushed.removed, flushed.more), (9, false));
+        let nodes = std::slice::from_ref(server);
+        assert!(key_at(nodes, &namespace, ":expiry").is_none());
+        assert!(key_at(nodes, &namespace, ":user:ada").is_none());
     }
 }
