@@ -9,10 +9,13 @@ use std::time::Duration;
 use tokenkeep_core::{
     ErrorKind, ManualClock, Result, Rotation, TokenDriver, TokenDriverExt, TokenId, TokenRecord,
 };
-use tokenkeep_redis::RedisDriver;
+use tokenkeep_redis::{RedisDriver, RedisOptions};
 use tokenkeep_testkit::Server;
 
-use crate::support::{manual_clock, of_user, open, options, record, shared_server};
+use crate::keys::masters;
+use crate::support::{
+    cluster_options, manual_clock, of_user, open, options, record, shared_cluster, shared_server,
+};
 
 /// Lets the marks of all bulk revocations lapse, as if none had been heard of for long.
 const LAPSE: &str = "
@@ -28,8 +31,8 @@ struct Family {
 }
 
 impl Family {
-    async fn new(server: &Server, namespace: &str) -> Self {
-        let driver = open(&options(server, namespace), manual_clock()).await;
+    async fn new(options: &RedisOptions) -> Self {
+        let driver = open(options, manual_clock()).await;
         let mut tokens: Vec<_> = (0..=1_000).map(|number| record(number, "ada")).collect();
         tokens.sort_by_key(|token| *token.id.as_bytes());
         for answer in driver.create_many(tokens[1..].to_vec()).await.unwrap() {
@@ -79,8 +82,9 @@ async fn a_rotation_whose_clock_goes_ahead_sees_the_mark() {
     let Some(server) = shared_server() else {
         return;
     };
-    let family = Family::new(server, "ahead").await;
-    let other = open(&options(server, "ahead"), ahead(120)).await;
+    let options = options(server, "ahead");
+    let family = Family::new(&options).await;
+    let other = open(&options, ahead(120)).await;
     let filter = of_user("ada");
     let mut bulk = pin!(family.driver.delete_tokens(&filter));
     family.first_step(&mut bulk).await;
@@ -93,8 +97,9 @@ async fn another_bulk_revocation_whose_clock_goes_ahead_leaves_the_mark() {
     let Some(server) = shared_server() else {
         return;
     };
-    let family = Family::new(server, "third").await;
-    let other = open(&options(server, "third"), ahead(120)).await;
+    let options = options(server, "third");
+    let family = Family::new(&options).await;
+    let other = open(&options, ahead(120)).await;
     let filter = of_user("ada");
     let mut bulk = pin!(family.driver.delete_tokens(&filter));
     family.first_step(&mut bulk).await;
@@ -104,17 +109,33 @@ async fn another_bulk_revocation_whose_clock_goes_ahead_leaves_the_mark() {
     family.expect_all_revoked(bulk.await).await;
 }
 
+async fn expect_a_new_beginning(nodes: &[Server], options: &RedisOptions) {
+    let family = Family::new(options).await;
+    let filter = of_user("ada");
+    let mut bulk = pin!(family.driver.delete_tokens(&filter));
+    family.first_step(&mut bulk).await;
+    let marks = format!("{}:*:bulk:*", options.namespace);
+    for master in masters(nodes) {
+        master.command(&["EVAL", LAPSE, "0", &marks]).unwrap();
+    }
+    family.rotate_behind_its_back(&family.driver).await;
+    family.expect_all_revoked(bulk.await).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_bulk_revocation_whose_mark_lapsed_begins_again() {
     let Some(server) = shared_server() else {
         return;
     };
-    let family = Family::new(server, "lapsed").await;
-    let filter = of_user("ada");
-    let mut bulk = pin!(family.driver.delete_tokens(&filter));
-    family.first_step(&mut bulk).await;
-    let lapse = ["EVAL", LAPSE, "0", "lapsed:*:bulk:*"];
-    server.command(&lapse).unwrap();
-    family.rotate_behind_its_back(&family.driver).await;
-    family.expect_all_revoked(bulk.await).await;
+    let options = options(server, "lapsed");
+    expect_a_new_beginning(std::slice::from_ref(server), &options).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_on_a_cluster_whose_marks_lapsed_begins_again() {
+    let Some(cluster) = shared_cluster() else {
+        return;
+    };
+    let options = cluster_options(cluster, "lapsed");
+    expect_a_new_beginning(cluster.nodes(), &options).await;
 }
