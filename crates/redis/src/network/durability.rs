@@ -49,13 +49,35 @@ pub(super) fn acknowledgement(
     })
 }
 
+/// What a server that was changed since it was asked at first does not keep of what acknowledged writes
+/// are promised; `awaited` is what they wait for.
+pub(super) fn broken_promise(facts: &Facts, awaited: Option<Acknowledgement>) -> Option<String> {
+    let waits = matches!(awaited, Some(Acknowledgement::Disk { .. }));
+    match writing(facts) {
+        Ok(Writing::AtOnce) => None,
+        Ok(Writing::BeforeLong) if waits => None,
+        Ok(Writing::BeforeLong) => {
+            let problem = "appendfsync is not always any more, and writes do not wait for the disk: \
+                 open the store again";
+            Some(problem.to_owned())
+        }
+        Err(failure) => Some(failure.message.to_string()),
+    }
+}
+
 fn writing(facts: &Facts) -> Outcome<Writing> {
     if !facts.has_settings() {
         return unknown(facts);
     }
+    let pauses = facts.setting("no-appendfsync-on-rewrite") != Some("no");
     match (facts.setting("appendonly"), facts.setting("appendfsync")) {
-        (Some("yes"), Some("always")) => Ok(Writing::AtOnce),
-        (Some("yes"), Some("everysec")) if facts.can_wait_for_disk() => Ok(Writing::BeforeLong),
+        (Some("yes"), Some("always")) if !pauses => Ok(Writing::AtOnce),
+        (Some("yes"), Some("always" | "everysec")) if facts.can_wait_for_disk() => {
+            Ok(Writing::BeforeLong)
+        }
+        (Some("yes"), Some("always")) => {
+            Err(insufficient("the server has no-appendfsync-on-rewrite yes"))
+        }
         (Some("yes"), fsync) => Err(insufficient(&format!(
             "the server has appendfsync {}",
             fsync.unwrap_or("unknown")
@@ -78,7 +100,7 @@ fn unknown(facts: &Facts) -> Outcome<Writing> {
 
 /// Names both ways out.
 fn insufficient(problem: &str) -> Failure {
-    let ways = "durability=sync needs appendonly yes and appendfsync always, or everysec from Redis 7.2 \
-         and Valkey on; durability=relaxed does without";
+    let ways = "durability=sync needs appendonly yes, appendfsync always and no-appendfsync-on-rewrite no, \
+         or from Redis 7.2 and Valkey on appendfsync everysec; durability=relaxed does without";
     Failure::refused(ErrorKind::Config, format!("{problem}: {ways}"))
 }

@@ -7,9 +7,10 @@ use super::node::Node;
 use super::replies::{self, Answer};
 
 /// The settings that are asked for.
-const SETTINGS: [&str; 5] = [
+const SETTINGS: [&str; 6] = [
     "appendonly",
     "appendfsync",
+    "no-appendfsync-on-rewrite",
     "save",
     "maxmemory-policy",
     "min-replicas-to-write",

@@ -7,6 +7,7 @@ use futures::future::try_join_all;
 use tokenkeep_backend::{Call, Outcome};
 use tokenkeep_core::{Clock, Durability, Timestamp};
 
+use super::acknowledgement::Acknowledgement;
 use super::durability;
 use super::facts::Facts;
 use super::node::Node;
@@ -30,6 +31,8 @@ pub(crate) struct Inspection {
 struct Seen {
     address: String,
     facts: Facts,
+    /// What its writes wait for.
+    awaited: Option<Acknowledgement>,
     before: Timestamp,
     after: Timestamp,
 }
@@ -90,7 +93,7 @@ impl Network {
         let wanted = u64::from(durability::replicas(&self.options));
         let found = [
             eviction(facts),
-            self.persistence(facts),
+            self.persistence(seen),
             clock_difference(seen),
             replicas(facts, wanted),
             guard(facts, wanted),
@@ -99,9 +102,14 @@ impl Network {
         found.into_iter().flatten().map(named).collect()
     }
 
-    fn persistence(&self, facts: &Facts) -> Option<String> {
+    fn persistence(&self, seen: &Seen) -> Option<String> {
+        let facts = &seen.facts;
         let has_log = facts.info("aof_enabled") == Some("1");
         let fsync = facts.setting("appendfsync");
+        let is_sync = self.options.durability == Durability::Sync && has_log;
+        if is_sync && let Some(broken) = durability::broken_promise(facts, seen.awaited) {
+            return Some(broken);
+        }
         match (self.options.durability, has_log, fsync) {
             (Durability::Sync, true, Some("always")) => None,
             (Durability::Sync, true, _) => Some(
@@ -131,6 +139,7 @@ async fn look(node: &Node, call: &Call, clock: &dyn Clock) -> Outcome<Seen> {
     Ok(Seen {
         address: node.address().to_string(),
         facts,
+        awaited: node.awaited(),
         before,
         after: clock.now(),
     })

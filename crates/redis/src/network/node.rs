@@ -7,6 +7,7 @@ use std::time::Duration;
 use redis::{Cmd, Pipeline, Value};
 use tokenkeep_backend::{Call, Effect, Failure, Outcome};
 
+use super::acknowledgement::Acknowledgement;
 use super::doubt::Doubt;
 use super::lanes::Lanes;
 use super::link::Link;
@@ -47,8 +48,8 @@ impl Node {
 
     /// Sends a command and gives its answer; a write's once it is acknowledged.
     pub(super) async fn send(&self, call: &Call, effect: Effect, command: &Cmd) -> Outcome<Answer> {
-        match (effect, self.terms.acknowledgement.get()) {
-            (Effect::Writes, Some(awaited)) => self.lanes.send(call, command, *awaited).await,
+        match (effect, self.awaited()) {
+            (Effect::Writes, Some(awaited)) => self.lanes.send(call, command, awaited).await,
             _ => self.link().send(call, command).await,
         }
     }
@@ -74,6 +75,11 @@ impl Node {
         let answers = self.link().send_all(call, &commands, 1).await?;
         let nothing = || Failure::lost("the server answered nothing");
         answers.into_iter().next().ok_or_else(nothing)
+    }
+
+    /// What writes wait for beside their answer.
+    pub(super) fn awaited(&self) -> Option<Acknowledgement> {
+        self.terms.acknowledgement.get().copied()
     }
 
     /// Whether it may be no master any more.

@@ -1,9 +1,10 @@
 //! Connecting, and what is asked before the first call.
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::try_join_all;
-use tokenkeep_backend::{Call, Failure, Outcome};
+use futures::future::join_all;
+use tokenkeep_backend::{Call, Cause, Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 use zeroize::Zeroizing;
 
@@ -50,7 +51,7 @@ pub(super) async fn open(options: &RedisOptions) -> Outcome<Network> {
     };
     let call = Call::within(options.timeout);
     let masters = call.bound(servers.masters()).await?;
-    let facts = try_join_all(masters.iter().map(|master| Facts::of(master, &call))).await?;
+    let facts = facts_of(&masters, &call).await?;
     for facts in &facts {
         check_server(options, facts)?;
     }
@@ -135,10 +136,38 @@ fn check_server(options: &RedisOptions, facts: &Facts) -> Outcome<()> {
     }
 }
 
-/// Without any replica each write would be in doubt. One master may have lost its own a while ago; and
-/// nodes of a Cluster do not name a replica that was sent nothing yet, but its master does.
+/// What the masters say that answer. A Cluster serves on without one of them, and so do we.
+async fn facts_of(masters: &[Arc<Node>], call: &Call) -> Outcome<Vec<Facts>> {
+    let all = join_all(masters.iter().map(|master| Facts::of(master, call))).await;
+    let mut known = Vec::new();
+    let mut passing = None;
+    for facts in all {
+        match facts {
+            Ok(facts) => known.push(facts),
+            Err(failure) if is_passing(&failure) => passing = Some(failure),
+            Err(failure) => return Err(failure),
+        }
+    }
+    match passing {
+        Some(failure) if known.is_empty() => Err(failure),
+        _ => Ok(known),
+    }
+}
+
+fn is_passing(failure: &Failure) -> bool {
+    match failure.cause {
+        Cause::Refused(kind) => kind == ErrorKind::Unavailable,
+        Cause::Again | Cause::Lost => true,
+    }
+}
+
+/// Without any replica each write would be in doubt. Where another server may take over there is one before
+/// long, if there should be, and `check` warns until then; one server by itself has what it has.
 fn check_replicas(options: &RedisOptions, masters: &[Facts]) -> Outcome<()> {
-    let wanted = durability::replicas(options);
+    let wanted = match &options.servers {
+        Servers::Standalone(_) => durability::replicas(options),
+        Servers::Sentinel(_) | Servers::Cluster(_) => 0,
+    };
     let mut connected = masters.iter().map(|facts| facts.number("connected_slaves"));
     if wanted > 0 && connected.all(|count| count == 0) {
         let problem =

@@ -231,7 +231,7 @@ async fn nodes_are_encrypted_too() {
 }
 
 #[tokio::test]
-async fn what_is_no_cluster_and_what_has_no_replicas_is_refused() {
+async fn what_is_no_cluster_is_refused_and_what_has_no_replicas_writes_in_doubt() {
     let Some(server) = redis() else { return };
     let mut alone = options(&server);
     alone.servers = Servers::Cluster(vec![super::support::host(&server)]);
@@ -239,5 +239,33 @@ async fn what_is_no_cluster_and_what_has_no_replicas_is_refused() {
     let Some(cluster) = require_or_tell(Cluster::redis(3, 0, &Settings::new())) else {
         return;
     };
-    assert_config(&cluster_options(&cluster), "replicas=0").await;
+    let network = open(&cluster_options(&cluster)).await;
+    let doubt = network.count("a", 4 * SECOND).await.unwrap_err();
+    assert_eq!(doubt.cause, Cause::Lost);
+    assert!(doubt.message.contains("replicas=0"), "{}", doubt.message);
+    let inspection = network.inspect(&Call::within(LONG), &SystemClock).await;
+    let warnings = inspection.unwrap().warnings.concat();
+    assert!(warnings.contains("replicas=1 needs more"), "{warnings}");
+}
+
+#[tokio::test]
+async fn a_cluster_that_lacks_a_master_is_opened_all_the_same() {
+    let settings = Settings::new()
+        .patient()
+        .with_option("cluster-require-full-coverage", "no");
+    let Some(cluster) = require_or_tell(Cluster::redis(3, 0, &settings)) else {
+        return;
+    };
+    let mut options = cluster_options(&cluster);
+    options.replicas = Some(0);
+    options.timeout = 2 * SECOND;
+    let [frozen, killed, left] = cluster.nodes() else {
+        panic!("three nodes");
+    };
+    let key = key_of(&cluster, left);
+    frozen.freeze().unwrap();
+    assert_eq!(open(&options).await.count(&key, LONG).await.unwrap(), 1);
+    frozen.thaw();
+    killed.kill().unwrap();
+    assert_eq!(open(&options).await.count(&key, LONG).await.unwrap(), 2);
 }

@@ -33,6 +33,7 @@ async fn what_the_server_does_not_write_at_once_is_not_sync() {
     for (name, value) in [
         ("appendfsync", "everysec"),
         ("appendfsync", "no"),
+        ("no-appendfsync-on-rewrite", "yes"),
         ("appendonly", "no"),
     ] {
         let Some(server) = redis_with(name, value) else {

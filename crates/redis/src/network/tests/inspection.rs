@@ -55,7 +55,12 @@ async fn what_can_lose_tokens_is_warned_of() {
             "allkeys-lfu",
             "allkeys-lfu can drop tokens",
         ),
-        ("appendfsync", "everysec", "appendfsync is not always"),
+        (
+            "no-appendfsync-on-rewrite",
+            "yes",
+            "has no-appendfsync-on-rewrite yes",
+        ),
+        ("appendfsync", "everysec", "appendfsync everysec"),
         ("appendonly", "no", "a crash of the server loses everything"),
         ("save", "3600 1", "since its last snapshot"),
     ] {
