@@ -17,6 +17,7 @@ mod marker;
 mod node;
 mod open;
 mod owners;
+mod queue;
 mod replies;
 mod sentinel;
 mod slots;

@@ -3,9 +3,8 @@
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use redis::{Arg, Cmd, Pipeline};
+use redis::{Cmd, Pipeline};
 use tokenkeep_backend::{Call, Failure, Outcome};
-use tokenkeep_core::ErrorKind;
 use tokio::sync::oneshot;
 
 use super::acknowledgement::Acknowledgement;
@@ -13,23 +12,15 @@ use super::dial::Dialer;
 use super::doubt::Doubt;
 use super::link::Link;
 use super::marker;
+use super::queue::{Queue, Write};
 use super::replies::Answer;
 use crate::options::Address;
 
 /// How many groups wait at the same time. A connection on which one waits does nothing else.
 const LANES: usize = 4;
 
-/// The most writes of a group.
-const MOST_WRITES: usize = 256;
-
-/// The size at which a group is full.
-const MOST_BYTES: usize = 1 << 20;
-
 /// How much earlier than the calls a wait ends; a server looks at its clock ten times a second.
 const MOST_EARLY: Duration = Duration::from_millis(500);
-
-/// How many writes wait for their group at the most.
-const MOST_WAITING: usize = 16_384;
 
 /// The connections of one server over which writes wait for their acknowledgement, so that reads never
 /// wait behind them.
@@ -39,33 +30,26 @@ pub(super) struct Lanes(Arc<Shared>);
 #[derive(Debug)]
 struct Shared {
     links: Vec<Link>,
-    queue: Mutex<Queue>,
+    waiting: Mutex<Waiting>,
 }
 
 #[derive(Debug)]
-struct Queue {
-    waiting: Vec<Write>,
+struct Waiting {
+    writes: Queue,
     idle: Vec<usize>,
-}
-
-#[derive(Debug)]
-struct Write {
-    command: Cmd,
-    deadline: Instant,
-    done: oneshot::Sender<Outcome<Answer>>,
 }
 
 impl Lanes {
     pub(super) fn new(dialer: &Arc<Dialer>, address: &Address, doubt: &Arc<Doubt>) -> Self {
         let link = |_| Link::new(dialer, address, doubt);
         let links: Vec<_> = (0..LANES).map(link).collect();
-        let queue = Queue {
-            waiting: Vec::new(),
+        let waiting = Waiting {
+            writes: Queue::default(),
             idle: (0..links.len()).collect(),
         };
         Self(Arc::new(Shared {
             links,
-            queue: Mutex::new(queue),
+            waiting: Mutex::new(waiting),
         }))
     }
 
@@ -77,13 +61,20 @@ impl Lanes {
         acknowledgement: Acknowledgement,
     ) -> Outcome<Answer> {
         let (done, outcome) = oneshot::channel();
-        let write = Write {
-            command: command.clone(),
-            deadline: call.deadline(),
-            done,
+        let (number, idle) = {
+            let mut waiting = self.0.waiting();
+            let number = waiting
+                .writes
+                .push(command.clone(), call.deadline(), done)?;
+            (number, waiting.idle.pop())
         };
         call.sent();
-        if let Some(number) = self.0.enqueue(write)? {
+        let mut entry = Entry {
+            shared: &self.0,
+            number,
+            has_ended: false,
+        };
+        if let Some(number) = idle {
             let shared = Arc::clone(&self.0);
             let is_idle = false;
             let lane = Lane {
@@ -94,7 +85,9 @@ impl Lanes {
             tokio::spawn(run(lane, acknowledgement));
         }
         let cut_short = |_| Err(Failure::lost("the program is ending"));
-        outcome.await.unwrap_or_else(cut_short)
+        let outcome = outcome.await.unwrap_or_else(cut_short);
+        entry.has_ended = true;
+        outcome
     }
 
     /// Lets the next groups dial anew.
@@ -122,22 +115,14 @@ struct Lane {
 impl Lane {
     /// What is to be sent now; where there is nothing, the lane is idle from then on.
     fn next_group(&mut self) -> Option<Vec<Write>> {
-        let mut queue = self.shared.queue();
-        // Whoever gave up is not waited for, and what was not sent is not sent any more.
-        queue.waiting.retain(|write| !write.done.is_closed());
-        if queue.waiting.is_empty() {
-            queue.idle.push(self.number);
+        let mut waiting = self.shared.waiting();
+        let group = waiting.writes.next_group();
+        if group.is_empty() {
+            waiting.idle.push(self.number);
             self.is_idle = true;
             return None;
         }
-        let mut bytes = 0;
-        let fitting = queue.waiting.iter().take(MOST_WRITES).take_while(|write| {
-            let has_room = bytes < MOST_BYTES;
-            bytes += size(&write.command);
-            has_room
-        });
-        let count = fitting.count();
-        Some(queue.waiting.drain(..count).collect())
+        Some(group)
     }
 
     async fn execute(&self, group: Vec<Write>, acknowledgement: Acknowledgement) {
@@ -249,35 +234,29 @@ impl Acknowledged {
 impl Drop for Lane {
     fn drop(&mut self) {
         if !self.is_idle {
-            self.shared.queue().idle.push(self.number);
+            self.shared.waiting().idle.push(self.number);
+        }
+    }
+}
+
+/// A write whose caller waits.
+struct Entry<'a> {
+    shared: &'a Shared,
+    number: u64,
+    has_ended: bool,
+}
+
+/// Whoever gave up is not waited for, and what was not sent is not sent any more.
+impl Drop for Entry<'_> {
+    fn drop(&mut self) {
+        if !self.has_ended {
+            self.shared.waiting().writes.remove(self.number);
         }
     }
 }
 
 impl Shared {
-    /// Queues a write, and gives the lane that is to begin with it, if one is idle.
-    fn enqueue(&self, write: Write) -> Outcome<Option<usize>> {
-        let mut queue = self.queue();
-        if queue.waiting.len() >= MOST_WAITING {
-            queue.waiting.retain(|write| !write.done.is_closed());
-        }
-        if queue.waiting.len() >= MOST_WAITING {
-            let problem = "too many writes wait to be acknowledged";
-            return Err(Failure::refused(ErrorKind::Unavailable, problem));
-        }
-        queue.waiting.push(write);
-        Ok(queue.idle.pop())
+    fn waiting(&self) -> MutexGuard<'_, Waiting> {
+        self.waiting.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    fn queue(&self) -> MutexGuard<'_, Queue> {
-        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-fn size(command: &Cmd) -> usize {
-    let size = |argument: Arg<&[u8]>| match argument {
-        Arg::Simple(bytes) => bytes.len(),
-        _ => 0,
-    };
-    command.args_iter().map(size).sum()
 }
