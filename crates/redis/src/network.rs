@@ -20,6 +20,7 @@ mod owners;
 mod queue;
 mod replies;
 mod sentinel;
+mod silence;
 mod slots;
 mod standalone;
 mod terms;

@@ -16,6 +16,7 @@ use zeroize::Zeroizing;
 use super::connection::Connection;
 use super::doubt::Doubt;
 use super::greeting;
+use super::silence;
 use super::tls::Encryption;
 use crate::options::{Address, Host};
 
@@ -70,6 +71,7 @@ impl Dialer {
             .await
             .map_err(no_connection)?;
         stream.set_nodelay(true).map_err(no_connection)?;
+        silence::bound(&stream).map_err(no_connection)?;
         if !self.encryption.is_for(&host.name) {
             return self.over(stream, doubt).await;
         }

@@ -5,10 +5,14 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline, Value};
-use tokenkeep_backend::{Call, Effect, Failure, Outcome};
+use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome};
+use tokenkeep_core::ErrorKind;
+use tokio::sync::OnceCell;
 
 use super::acknowledgement::Acknowledgement;
 use super::doubt::Doubt;
+use super::durability;
+use super::facts::Facts;
 use super::lanes::Lanes;
 use super::link::Link;
 use super::replies::{self, Answer};
@@ -24,6 +28,8 @@ pub(super) struct Node {
     turn: AtomicUsize,
     lanes: Lanes,
     doubt: Arc<Doubt>,
+    /// Whether it was found to write to disk as acknowledged writes have to be.
+    is_durable: OnceCell<()>,
 }
 
 impl Node {
@@ -39,6 +45,7 @@ impl Node {
             terms: Arc::clone(terms),
             links,
             turn: AtomicUsize::new(0),
+            is_durable: OnceCell::new(),
         }
     }
 
@@ -48,10 +55,30 @@ impl Node {
 
     /// Sends a command and gives its answer; a write's once it is acknowledged.
     pub(super) async fn send(&self, call: &Call, effect: Effect, command: &Cmd) -> Outcome<Answer> {
+        if effect == Effect::Writes && self.terms.is_durable && !self.is_durable.initialized() {
+            self.check_durability(call).await?;
+        }
         match (effect, self.awaited()) {
             (Effect::Writes, Some(awaited)) => self.lanes.send(call, command, awaited).await,
             _ => self.link().send(call, command).await,
         }
+    }
+
+    /// A server that became a master after the store was opened may write to disk otherwise than those that
+    /// were asked then. Nothing is written to it before it was asked too.
+    async fn check_durability(&self, call: &Call) -> Outcome<()> {
+        let check = self.is_durable.get_or_try_init(|| async {
+            let facts = Facts::of(self, call).await.map_err(untouched)?;
+            match durability::broken_promise(&facts, self.awaited()) {
+                Some(problem) => Err(Failure::refused(ErrorKind::Config, problem)),
+                None => Ok(()),
+            }
+        });
+        check
+            .await
+            .map_err(|failure| failure.at(&self.address.to_string()))?;
+        call.not_sent();
+        Ok(())
     }
 
     /// Sends a command that reads, and gives its answer if it comes in this time.
@@ -104,5 +131,13 @@ impl Node {
                 &links[turn % links.len()]
             }
         }
+    }
+}
+
+/// A failure before anything was written: a lost answer leaves no doubt then.
+fn untouched(failure: Failure) -> Failure {
+    match failure.cause {
+        Cause::Lost => Failure::again(failure.message),
+        _ => failure,
     }
 }

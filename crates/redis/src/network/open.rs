@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use futures::future::join_all;
 use tokenkeep_backend::{Call, Cause, Failure, Outcome};
-use tokenkeep_core::ErrorKind;
+use tokenkeep_core::{Durability, ErrorKind};
 use zeroize::Zeroizing;
 
 use super::Network;
@@ -37,7 +37,8 @@ pub(super) async fn open(options: &RedisOptions) -> Outcome<Network> {
         options.database,
         bound,
     );
-    let terms = Terms::new(dialer, options.connections);
+    let is_durable = options.durability == Durability::Sync;
+    let terms = Terms::new(dialer, options.connections, is_durable);
     let servers = match &options.servers {
         Servers::Standalone(address) => {
             Topology::Standalone(Standalone::new(Node::new(&terms, address.clone())))
@@ -104,7 +105,7 @@ fn dialer(
 /// The sentinels, which have accounts of their own and no databases.
 fn watchers(options: &RedisOptions, servers: &SentinelServers, patience: Duration) -> Vec<Node> {
     let (user, password) = (servers.user.as_deref(), servers.password.as_ref());
-    let terms = Terms::new(dialer(options, user, password, 0, patience), 1);
+    let terms = Terms::new(dialer(options, user, password, 0, patience), 1, false);
     let addresses = servers.sentinels.iter().cloned().map(Address::Tcp);
     addresses
         .map(|address| Node::new(&terms, address))
