@@ -6,6 +6,7 @@ use futures::future::try_join_all;
 use redis::Value;
 use tokenkeep_backend::{Call, Cause, Effect, Outcome};
 use tokenkeep_core::Durability;
+use tokenkeep_core::ErrorKind;
 use tokenkeep_testkit::{SentinelSet, Server, Settings, require_or_tell};
 
 use super::support::{
@@ -139,6 +140,42 @@ async fn a_write_that_too_few_replicas_have_is_in_doubt() {
     assert!(began.elapsed() < 5 * SECOND);
     frozen.thaw();
     network.count("a", LONG).await.unwrap();
+}
+
+#[tokio::test]
+async fn a_master_that_came_later_is_asked_too() {
+    let Some(set) = require_or_tell(SentinelSet::redis(&Settings::new().patient())) else {
+        return;
+    };
+    let network = open(&sentinel_options(&set)).await;
+    network.count("a", LONG).await.unwrap();
+    let before = set.master().unwrap().port();
+    let set_fsync = |value: &str| {
+        let later = set.nodes().iter().filter(|node| node.port() != before);
+        for node in later {
+            node.command(&["CONFIG", "SET", "appendfsync", value])
+                .unwrap();
+        }
+    };
+    set_fsync("everysec");
+    set.failover().unwrap();
+    // A read finds the way to the new master; a write that the old one cuts off would be in doubt.
+    assert_eq!(network.get("a", LONG).await.unwrap(), text("1"));
+    let failure = network.count("a", LONG).await.unwrap_err();
+    assert_eq!(
+        failure.cause,
+        Cause::Refused(ErrorKind::Config),
+        "{}",
+        failure.message
+    );
+    assert!(
+        failure.message.contains("appendfsync everysec"),
+        "{}",
+        failure.message
+    );
+    assert_eq!(network.get("a", LONG).await.unwrap(), text("1"));
+    set_fsync("always");
+    assert_eq!(network.count("a", LONG).await.unwrap(), 2);
 }
 
 /// That there is no token rests on what others did, on whichever connection.
