@@ -21,7 +21,11 @@ use stores::Stores;
 #[derive(Debug, Parser)]
 struct Arguments {
     /// The servers.
-    #[arg(long, value_delimiter = ',', default_value = "standalone,cluster")]
+    #[arg(
+        long,
+        value_delimiter = ',',
+        default_value = "standalone,cluster,cluster-of-one"
+    )]
     servers: Vec<Servers>,
     /// Whether they flush their log before they answer, or keep none.
     #[arg(long, value_delimiter = ',', default_value = "sync,relaxed")]
@@ -40,8 +44,10 @@ struct Arguments {
 #[derive(Clone, Copy, Debug, ValueEnum)]
 enum Servers {
     Standalone,
-    /// A Cluster of three masters, beside the raw client and beside a Cluster of one.
+    /// A Cluster of three masters.
     Cluster,
+    /// A Cluster of one, to be compared with that of three.
+    ClusterOfOne,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -64,9 +70,11 @@ async fn main() -> Result<(), Box<dyn Error + Send + Sync>> {
     let arguments = Arguments::parse();
     for servers in &arguments.servers {
         for kept in &arguments.durability {
+            let (durability, tokens) = ((*kept).into(), arguments.tokens);
             let stores = match servers {
-                Servers::Standalone => Stores::standalone((*kept).into(), arguments.tokens).await?,
-                Servers::Cluster => Stores::cluster(3, (*kept).into(), arguments.tokens).await?,
+                Servers::Standalone => Stores::standalone(durability, tokens).await?,
+                Servers::Cluster => Stores::cluster(3, durability, tokens).await?,
+                Servers::ClusterOfOne => Stores::cluster(1, durability, tokens).await?,
             };
             measured(stores, &arguments).await?;
         }

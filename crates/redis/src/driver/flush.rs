@@ -11,8 +11,9 @@ use super::scatter::{all_or_error, of_a_part, scatter};
 use crate::reply::{Reply, strange};
 use crate::script::FLUSH;
 
-/// How many tokens one step looks at.
-const STEP: &[u8] = b"100";
+/// How many tokens one step looks at. Whoever reads meanwhile waits for a step, and for each token the server
+/// gives several commands.
+const STEP: &[u8] = b"25";
 
 /// What one step did, and what it left.
 struct Step {

@@ -14,6 +14,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use tokenkeep_backend::{Call, Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 use tokio::sync::oneshot;
+use tokio::task::yield_now;
 use tokio::time::timeout_at;
 
 use super::core::Core;
@@ -21,8 +22,8 @@ use crate::reply::strange;
 
 /// So many calls of a kind go straight through.
 const ALONE: usize = 4;
-/// So many flights of a kind are under way: while the answers of one are handed out, the server has another.
-const FLIGHTS: usize = 2;
+/// So many flights of a kind are under way: while the answers of one are handed out, the server has others.
+const FLIGHTS: usize = 3;
 /// How many calls go together.
 const MOST: usize = 64;
 
@@ -193,6 +194,8 @@ const ENDING: &str = "the program is ending";
 async fn fly<B: Batch>(mut flight: Flight<B>) {
     let core = Arc::clone(&flight.core);
     loop {
+        // Callers who were just answered make their next calls first, and those go along.
+        yield_now().await;
         let batch = B::gather(&core).next();
         if batch.is_empty() {
             flight.has_landed = true;
