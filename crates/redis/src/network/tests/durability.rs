@@ -147,7 +147,10 @@ async fn a_master_that_came_later_is_asked_too() {
     let Some(set) = require_or_tell(SentinelSet::redis(&Settings::new().patient())) else {
         return;
     };
-    let network = open(&sentinel_options(&set)).await;
+    let mut options = sentinel_options(&set);
+    // Either may take over.
+    options.replicas = Some(2);
+    let network = open(&options).await;
     network.count("a", LONG).await.unwrap();
     let before = set.master().unwrap().port();
     let set_fsync = |value: &str| {
