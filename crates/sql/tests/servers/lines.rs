@@ -1,7 +1,7 @@
 //! Tokens that take the place of others where a bulk revocation has been already.
 
-use std::cell::Cell;
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use tokenkeep_core::{TokenDriver, TokenFilter, TokenRecord};
 use tokenkeep_sql::SqlDriver;
@@ -29,15 +29,17 @@ pub(crate) async fn follow_some(
         let crowd = (FIRST..FIRST + CROWD).chain(LAST..LAST + LINES).map(token);
         driver.create_many(crowd.collect()).await.unwrap();
         let filter = TokenFilter::new().with_user(&user).unwrap();
-        let is_over = Cell::new(false);
+        let is_over = AtomicBool::new(false);
         let revoke = async {
             let revoked = driver.delete_tokens(&filter).await;
-            is_over.set(true);
+            is_over.store(true, Ordering::SeqCst);
             revoked
         };
         let rotate = async {
             let first = token(FIRST).id;
-            while !is_over.get() && other.get(&first).await.is_ok() {}
+            while !is_over.load(Ordering::SeqCst) && other.get(&first).await.is_ok() {
+                tokio::task::yield_now().await;
+            }
             for line in 0..LINES {
                 let old = token(LAST + line).id;
                 other.rotate(&old, token(line)).await.unwrap();
