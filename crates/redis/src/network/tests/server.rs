@@ -3,7 +3,7 @@
 use futures::future::try_join_all;
 use redis::Value;
 use tokenkeep_backend::{Call, Effect};
-use tokenkeep_testkit::{Server, Settings, require_or_tell};
+use tokenkeep_testkit::{Cluster, Server, Settings, require_or_tell};
 
 use super::support::{LONG, assert_config, connections, open, options, redis, text};
 use crate::options::{Address, Servers};
@@ -107,9 +107,8 @@ async fn what_is_no_single_master_is_refused() {
     let (host, port) = (server.host(), server.port().to_string());
     other.command(&["REPLICAOF", host, &port]).unwrap();
     assert_config(&options(&other), "replica").await;
-    let alone = Settings::new().with_option("cluster-enabled", "yes");
-    let Some(node) = require_or_tell(Server::redis(&alone)) else {
+    let Some(cluster) = require_or_tell(Cluster::redis(1, 0, &Settings::new())) else {
         return;
     };
-    assert_config(&options(&node), "Cluster").await;
+    assert_config(&options(&cluster.nodes()[0]), "Cluster").await;
 }
