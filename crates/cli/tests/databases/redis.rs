@@ -76,7 +76,12 @@ fn forms(place: &Place) {
     let node = place.servers.all()[0].address();
     let name = &place.name;
     let one = |at: &str| format!("redis://{account}@{at}?namespace={name}&timeout=2s");
-    let sentinel = |at: &str| format!("redis+sentinel://{account}@{at}/token-store?timeout=2s");
+    let (user, password) = account.split_once(':').unwrap();
+    let sentinel = |at: &str| {
+        // What is taken for a sentinel has the account of a server.
+        let asking = format!("sentinel_user={user}&sentinel_password={password}");
+        format!("redis+sentinel://{account}@{at}/token-store?timeout=2s&{asking}")
+    };
     let cluster = |at: &str| format!("redis+cluster://{account}@{at}?namespace={name}&timeout=2s");
     let refused = |url: String, says: &str| {
         for args in [&["check"][..], &["create", "--user=ada"], &["demo"]] {
@@ -90,7 +95,12 @@ fn forms(place: &Place) {
         }
         Kind::Sentinel => {
             // Sentinels do not know the account of the servers.
-            refused(format!("redis://{first}"), "redis+sentinel:");
+            let server = place.servers.all()[0];
+            let (admin, password) = (server.admin(), server.admin_password());
+            refused(
+                format!("redis://{admin}:{password}@{first}"),
+                "redis+sentinel:",
+            );
             refused(cluster(&node), "redis:");
             refused(sentinel(&node), "no sentinel");
             let other = place.url.replace("/token-store", "/another");
