@@ -62,7 +62,9 @@ fn general(error: &ServerError, text: String) -> Failure {
 const PASSING: [&str; 2] = ["max number of clients", "Script killed"];
 
 /// Parts of refusals that another configuration would not meet.
-const CONFIGURED: [&str; 6] = [
+const CONFIGURED: [&str; 7] = [
+    // Redis 7.0 has no code for it.
+    "The user executing the script can't",
     "DB index is out of range",
     "invalid DB index",
     "SELECT is not allowed in cluster mode",
