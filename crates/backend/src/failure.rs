@@ -102,6 +102,16 @@ impl Failure {
     }
 }
 
+/// The error of a call of which a part was done, or may have been: repeating it is no longer safe.
+#[must_use]
+pub fn after_a_part(error: Error) -> Error {
+    if error.kind() != ErrorKind::Unavailable {
+        return error;
+    }
+    let message = format!("a part was done, then: {}", error.message());
+    Error::new(ErrorKind::Indeterminate, message)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,5 +121,12 @@ mod tests {
         let failure = Failure::again("no answer").at("db:1").at("db:1");
         assert_eq!(&*failure.message, "db:1: no answer");
         assert_eq!(&*failure.at("db").message, "db: db:1: no answer");
+    }
+
+    #[test]
+    fn a_failure_after_a_part_was_done_is_no_longer_safe_to_repeat() {
+        let kind = |kind| after_a_part(Error::new(kind, "later")).kind();
+        assert_eq!(kind(ErrorKind::Unavailable), ErrorKind::Indeterminate);
+        assert_eq!(kind(ErrorKind::Corrupt), ErrorKind::Corrupt);
     }
 }

@@ -7,5 +7,5 @@ mod tls;
 
 pub use attempt::{read, write};
 pub use call::{Call, ENDLESS};
-pub use failure::{Cause, Effect, Failure, Outcome};
+pub use failure::{Cause, Effect, Failure, Outcome, after_a_part};
 pub use tls::{Tls, TlsMode, is_socket, is_this_machine};

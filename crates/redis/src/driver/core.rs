@@ -136,15 +136,6 @@ pub(super) fn writing(failure: Failure) -> Error {
     failure.into_error(Effect::Writes)
 }
 
-/// The error of a call of which a part was done, or may have been.
-pub(super) fn after_a_part(error: Error) -> Error {
-    if error.kind() != ErrorKind::Unavailable {
-        return error;
-    }
-    let message = format!("a part was done, then: {}", error.message());
-    Error::new(ErrorKind::Indeterminate, message)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -157,12 +148,5 @@ mod tests {
         assert_eq!(lifetime(at(0), at(0)).as_bytes(), KEPT);
         assert_eq!(lifetime(at(0), at(100_000_000)), "500001");
         assert_eq!(lifetime(at(0), Timestamp::MAX), "1");
-    }
-
-    #[test]
-    fn a_failure_after_a_part_was_done_is_no_longer_safe_to_repeat() {
-        let kind = |kind| after_a_part(Error::new(kind, "later")).kind();
-        assert_eq!(kind(ErrorKind::Unavailable), ErrorKind::Indeterminate);
-        assert_eq!(kind(ErrorKind::Corrupt), ErrorKind::Corrupt);
     }
 }

@@ -3,10 +3,10 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use futures::{StreamExt, stream};
-use tokenkeep_backend::{Cause, Failure, Outcome};
+use tokenkeep_backend::{Cause, Failure, Outcome, after_a_part};
 use tokenkeep_core::{Error, Result};
 
-use super::core::{after_a_part, writing};
+use super::core::writing;
 
 /// How many shards are worked on at once.
 const AT_ONCE: usize = 16;

@@ -2,10 +2,10 @@
 
 use std::num::NonZeroU32;
 
-use tokenkeep_backend::{read, write};
+use tokenkeep_backend::{after_a_part, read, write};
 use tokenkeep_core::{Flushed, Result, TokenFilter, TokenId};
 
-use super::core::{Core, after_a_part, reading, writing};
+use super::core::{Core, reading, writing};
 use super::successors::{Followed, follow, last_place};
 
 /// Revokes what matches, and what follows from it by rotation meanwhile, in steps of this size.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_backend::{Call, Effect, Failure};
-use tokenkeep_core::{Clock, Error, ErrorKind, Timestamp};
+use tokenkeep_core::{Clock, Error, Timestamp};
 
 use crate::dialect::Dialect;
 
@@ -35,25 +35,4 @@ pub(super) fn reading(failure: Failure) -> Error {
 /// The error of a call that writes.
 pub(super) fn writing(failure: Failure) -> Error {
     failure.into_error(Effect::Writes)
-}
-
-/// The error of a call of which an earlier part was done.
-pub(super) fn after_a_part(error: Error) -> Error {
-    if error.kind() != ErrorKind::Unavailable {
-        return error;
-    }
-    let message = format!("a part was done, then: {}", error.message());
-    Error::new(ErrorKind::Indeterminate, message)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_failure_after_a_part_was_done_is_no_longer_safe_to_repeat() {
-        let kind = |kind| after_a_part(Error::new(kind, "later")).kind();
-        assert_eq!(kind(ErrorKind::Unavailable), ErrorKind::Indeterminate);
-        assert_eq!(kind(ErrorKind::Corrupt), ErrorKind::Corrupt);
-    }
 }

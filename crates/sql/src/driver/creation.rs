@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::slice;
-use tokenkeep_backend::{Failure, Outcome, write};
+use tokenkeep_backend::{Failure, Outcome, after_a_part, write};
 use tokenkeep_core::{Error, Limits, Result, Timestamp, TokenId, TokenRecord};
 
-use super::core::{Core, after_a_part, writing};
+use super::core::{Core, writing};
 use crate::gather::MAX_BATCH_BYTES;
 
 /// Stores records one after another, as many at once as may stand in one statement.

@@ -209,7 +209,14 @@ async fn a_message_that_is_too_long_ends_no_later_call() {
     driver.create(record(1, "ada")).await.unwrap();
     let long = (2..18).map(|number| record(number, "ada").with_data(vec![7; 60_000]));
     let error = driver.create_many(long.collect()).await.unwrap_err();
-    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
-    assert!(error.to_string().contains("(1153)"), "{error}");
+    // It closes with our bytes unread, so a reset may overtake its answer, which is doubt then.
+    match error.kind() {
+        ErrorKind::Config => assert!(error.to_string().contains("(1153)"), "{error}"),
+        kind => assert_eq!(kind, ErrorKind::Indeterminate, "{error}"),
+    }
+    for number in 2..18 {
+        let error = driver.get(&id(number)).await.unwrap_err();
+        assert_eq!(error.kind(), ErrorKind::NotFound, "{error}");
+    }
     driver.create(record(2, "ada")).await.unwrap();
 }
