@@ -1,18 +1,15 @@
 //! Further attempts at a call, where the one before was surely not applied.
 
 use std::hash::{BuildHasher, RandomState};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokio::time::Instant;
 
-use crate::{Call, Cause, Effect, Failure, Outcome};
+use crate::{Call, Cause, Effect, Outcome};
 
-/// The most attempts at one call; with the pauses between them some ten seconds. The time that is left
-/// bounds them too.
-const MAX_ATTEMPTS: u32 = 200;
-
-/// Works for a call that changes nothing, until it ends otherwise than with [`Cause::Again`]; once more
-/// where the answer was lost, which a connection that the server has closed does.
+/// Works for a call that changes nothing, until it ends otherwise than with [`Cause::Again`] or its time
+/// is up; once more where the answer was lost, which a connection that the server has closed does.
 pub async fn read<'a, T>(
     call: &'a Call,
     work: impl Fn() -> BoxFuture<'a, Outcome<T>> + Send,
@@ -20,7 +17,8 @@ pub async fn read<'a, T>(
     attempt(call, Effect::Reads, work).await
 }
 
-/// Works for a call that may change something, until it ends otherwise than with [`Cause::Again`].
+/// Works for a call that may change something, until it ends otherwise than with [`Cause::Again`] or its
+/// time is up.
 pub async fn write<'a, T>(
     call: &'a Call,
     work: impl Fn() -> BoxFuture<'a, Outcome<T>> + Send,
@@ -34,7 +32,8 @@ async fn attempt<'a, T>(
     work: impl Fn() -> BoxFuture<'a, Outcome<T>> + Send,
 ) -> Outcome<T> {
     let mut may_be_lost = effect == Effect::Reads;
-    for count in 1.. {
+    let mut pauses = Pauses::default();
+    loop {
         let began = Instant::now();
         call.not_sent();
         let outcome = call.bound(work()).await;
@@ -42,7 +41,7 @@ async fn attempt<'a, T>(
             return outcome;
         };
         let is_again = match failure.cause {
-            Cause::Again => count < MAX_ATTEMPTS,
+            Cause::Again => true,
             Cause::Lost => std::mem::take(&mut may_be_lost),
             Cause::Refused(_) => false,
         };
@@ -50,22 +49,35 @@ async fn attempt<'a, T>(
             return outcome;
         }
         // One more that had to be cut off would leave doubt where there is none now.
-        let pause = pause(count);
+        let pause = pauses.next();
         let needed = began.elapsed() + pause;
-        if call.deadline().saturating_duration_since(Instant::now()) <= needed {
+        let deadline = Instant::from_std(call.deadline());
+        if deadline.saturating_duration_since(Instant::now()) <= needed {
             return outcome;
         }
         tokio::time::sleep(pause).await;
     }
-    Err(Failure::again("too many attempts"))
 }
 
-/// Between half of and the whole of 1, 2, 4 ... 64 ms, so that rivals do not meet again.
-fn pause(count: u32) -> Duration {
-    let most = 1_000_u64 << count.saturating_sub(1).min(6);
-    // A RandomState is seeded by the system.
-    let part = RandomState::new().hash_one(count) % (most / 2 + 1);
-    Duration::from_micros(most / 2 + part)
+/// How long to wait before each further attempt.
+#[derive(Debug, Default)]
+struct Pauses {
+    doublings: u32,
+}
+
+impl Pauses {
+    /// The longest is of so many doublings of a millisecond.
+    const MOST_DOUBLINGS: u32 = 6;
+
+    /// Between half of and the whole of 1, 2, 4 ... 64 ms, and of 64 ms from there on, so that rivals do
+    /// not meet again.
+    fn next(&mut self) -> Duration {
+        let most = 1_000_u64 << self.doublings;
+        self.doublings = (self.doublings + 1).min(Self::MOST_DOUBLINGS);
+        // A RandomState is seeded by the system.
+        let part = RandomState::new().hash_one(most) % (most / 2 + 1);
+        Duration::from_micros(most / 2 + part)
+    }
 }
 
 #[cfg(test)]
@@ -75,6 +87,7 @@ mod tests {
     use tokenkeep_core::ErrorKind;
 
     use super::*;
+    use crate::Failure;
 
     /// Attempts of which these end with these causes, one after the other.
     async fn attempts(timeout: Duration, causes: &[Cause]) -> (u32, Option<Cause>) {
@@ -129,15 +142,36 @@ mod tests {
         assert_eq!(read(&[Cause::Lost, Cause::Again]).await, (3, None));
     }
 
-    #[tokio::test]
+    #[tokio::test(start_paused = true)]
     async fn a_call_out_of_time_ends_between_attempts_and_leaves_no_doubt() {
         let began = Instant::now();
         let timeout = Duration::from_millis(100);
         let (count, cause) = attempts(timeout, &[Cause::Again; 1_000]).await;
-        assert!(count > 1 && count < MAX_ATTEMPTS);
+        assert!((2..20).contains(&count), "{count}");
         assert_eq!(cause, Some(Cause::Again));
-        assert!(began.elapsed() < Duration::from_secs(10));
+        // A pause ends at a whole millisecond.
+        assert!(began.elapsed() <= timeout + Duration::from_millis(1));
         let error = Failure::again("held").into_error(Effect::Writes);
         assert_eq!(error.kind(), ErrorKind::Unavailable);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn attempts_go_on_for_as_long_as_a_call_may_take() {
+        let began = Instant::now();
+        let hour = Duration::from_secs(3_600);
+        let (count, cause) = attempts(hour, &[Cause::Again; 200_000]).await;
+        assert_eq!(cause, Some(Cause::Again));
+        let left = hour.saturating_sub(began.elapsed());
+        assert!(left <= Duration::from_millis(64), "{left:?}");
+        // Each pause is 32 to 64 ms, but for the first few.
+        assert!((56_000..113_000).contains(&count), "{count}");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn an_attempt_late_in_a_long_call_may_still_succeed() {
+        let began = Instant::now();
+        let minute = Duration::from_secs(60);
+        assert_eq!(attempts(minute, &[Cause::Again; 900]).await, (901, None));
+        assert!(began.elapsed() > Duration::from_secs(25));
     }
 }

@@ -26,7 +26,8 @@ impl Call {
     /// A call that ends within this time.
     #[must_use]
     pub fn within(timeout: Duration) -> Self {
-        Self::until(Instant::now() + timeout.min(ENDLESS))
+        let now = tokio::time::Instant::now().into_std();
+        Self::until(now + timeout.min(ENDLESS))
     }
 
     /// A call that ends by then.
