@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -214,12 +215,46 @@ impl Fault for BulkStopsAtAPage {
     }
 }
 
-/// Page by page in order of the ids: what is stored behind the page at hand is not seen.
-async fn walk(sound: &Sound, filter: &TokenFilter) -> Result<Vec<TokenId>> {
+/// How many rotations there is time for beside a page.
+const BESIDE_A_PAGE: usize = 8;
+
+/// How long a page waits for them at most: families come to an end.
+const PATIENCE: Duration = Duration::from_millis(50);
+
+/// How often tokens were rotated.
+#[derive(Debug, Default)]
+struct Rotations(AtomicUsize);
+
+impl Rotations {
+    fn count(&self) -> usize {
+        self.0.load(Ordering::SeqCst)
+    }
+
+    fn note(&self) {
+        self.0.fetch_add(1, Ordering::SeqCst);
+    }
+
+    /// Lets others rotate, as a store does that takes its time over a page.
+    async fn go_on(&self) {
+        let enough = self.count() + BESIDE_A_PAGE;
+        let rotated = async {
+            while self.count() < enough {
+                tokio::task::yield_now().await;
+            }
+        };
+        // Where they have ended, the page has waited long enough.
+        let _ = tokio::time::timeout(PATIENCE, rotated).await;
+    }
+}
+
+/// Page by page in order of the ids: what is stored behind the page at hand is not seen, nor what took the place
+/// of a token on it.
+async fn walk(sound: &Sound, filter: &TokenFilter, rotations: &Rotations) -> Result<Vec<TokenId>> {
     let mut revoked = Vec::new();
     let mut request = PageRequest::new(100)?;
     loop {
         let page = sound.driver.list(filter, &request).await?;
+        rotations.go_on().await;
         for token in &page.items {
             if sound.driver.delete(&token.id).await.is_ok() {
                 revoked.push(token.id);
@@ -229,42 +264,50 @@ async fn walk(sound: &Sound, filter: &TokenFilter) -> Result<Vec<TokenId>> {
             return Ok(revoked);
         }
         request = request.after(page.cursor);
-        tokio::task::yield_now().await;
     }
 }
 
 /// Does not look for what took a token's place behind it.
 #[derive(Debug, Default)]
-struct BulkWalksOnce;
+struct BulkWalksOnce(Rotations);
 
 #[async_trait]
 impl Fault for BulkWalksOnce {
+    async fn rotate(&self, sound: &Sound, old: &TokenId, new: TokenRecord) -> Result<Rotation> {
+        self.0.note();
+        sound.driver.rotate(old, new).await
+    }
+
     async fn delete_tokens(&self, sound: &Sound, filter: &TokenFilter) -> Result<Vec<TokenId>> {
-        walk(sound, filter).await
+        walk(sound, filter, &self.0).await
     }
 }
 
 /// Looks for what took a token's place by way of the tokens that were rotated, and these may be gone.
 #[derive(Debug, Default)]
-struct BulkFollowsTheStored(Mutex<Vec<(TokenId, TokenId)>>);
+struct BulkFollowsTheStored {
+    rotated: Mutex<Vec<(TokenId, TokenId)>>,
+    rotations: Rotations,
+}
 
 #[async_trait]
 impl Fault for BulkFollowsTheStored {
     async fn rotate(&self, sound: &Sound, old: &TokenId, new: TokenRecord) -> Result<Rotation> {
+        self.rotations.note();
         let successor = new.id;
         let rotation = sound.driver.rotate(old, new).await?;
         if rotation == Rotation::Rotated {
-            locked(&self.0).push((*old, successor));
+            locked(&self.rotated).push((*old, successor));
         }
         Ok(rotation)
     }
 
     async fn delete_tokens(&self, sound: &Sound, filter: &TokenFilter) -> Result<Vec<TokenId>> {
-        let mut revoked = walk(sound, filter).await?;
+        let mut revoked = walk(sound, filter, &self.rotations).await?;
         loop {
             let stored = sound.driver.list_all_revoked().await?;
             let stored: BTreeSet<_> = stored.iter().map(|token| token.id).collect();
-            let rotations = locked(&self.0).clone();
+            let rotations = locked(&self.rotated).clone();
             let before = revoked.len();
             for (old, successor) in rotations {
                 if stored.contains(&old) && sound.driver.delete(&successor).await.is_ok() {
