@@ -2,12 +2,16 @@
 
 use std::process::ExitCode;
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tokenkeep_conformance::{Level, Store, Suite, files, from_fn};
 use tokenkeep_core::{Clock, Error, ErrorKind, MemoryDriver, Result, TokenDriver};
 use tokenkeep_sled::{SledDriver, SledOptions, SledStore};
+
+/// How long a call may take: longer than the disk stands still under other programs' writes.
+const PATIENT: Duration = Duration::from_secs(60);
 
 fn main() -> ExitCode {
     let backend = from_fn(|clock| async move {
@@ -62,7 +66,7 @@ impl SledCase {
 }
 
 async fn open(folder: &TempDir, clock: &Arc<dyn Clock>) -> Result<(SledStore, SledDriver)> {
-    let options = SledOptions::new(folder.path());
+    let options = SledOptions::new(folder.path()).with_timeout(PATIENT);
     let store = SledStore::open(options, Arc::clone(clock)).await?;
     let driver = store.driver("case").await?;
     Ok((store, driver))

@@ -15,6 +15,13 @@ use tokenkeep_core::{Clock, Error, ErrorKind, Result, TokenDriver};
 use tokenkeep_sql::{ServerOptions, SqlOptions, Tls, mysql};
 use tokenkeep_testkit::{Server, Settings, require, shared};
 
+/// How long a call may take: longer than a disk stands still under other programs' writes, for which
+/// every revocation waits that comes after the one whose commit waits for it.
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// How long one may take that a case holds up, and waits for.
+const HELD_UP: Duration = Duration::from_secs(10);
+
 fn main() -> ExitCode {
     let mut suite = Suite::new("mysql", MySql);
     if let Err(reason) = require(shared::mariadb()) {
@@ -33,14 +40,14 @@ struct MySql;
 impl Backend for MySql {
     async fn open(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
         let server = blocking(shared::mariadb).await?;
-        let store = MySqlCase::open(Machine::Shared(server), clock, Duration::from_secs(10));
+        let store = MySqlCase::open(Machine::Shared(server), clock, PATIENT);
         Ok(Box::new(store.await?))
     }
 
     async fn open_alone(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
         let server = blocking(|| Server::mariadb(&Settings::new())).await?;
         let server = Machine::Own(Arc::new(server));
-        let store = MySqlCase::open(server, clock, Duration::from_secs(4));
+        let store = MySqlCase::open(server, clock, HELD_UP);
         Ok(Box::new(store.await?))
     }
 }

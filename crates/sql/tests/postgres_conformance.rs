@@ -15,6 +15,13 @@ use tokenkeep_core::{Clock, Error, ErrorKind, Result, TokenDriver};
 use tokenkeep_sql::{Migrations, ServerOptions, SqlOptions, Tls, postgres};
 use tokenkeep_testkit::{self as testkit, Server, Settings, require, shared};
 
+/// How long a call may take: longer than a disk stands still under other programs' writes, for which
+/// every revocation waits that comes after the one whose commit waits for it.
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// How long one may take that a case holds up, and waits for.
+const HELD_UP: Duration = Duration::from_secs(10);
+
 fn main() -> ExitCode {
     let mut suite = Suite::new("postgres", Postgres);
     if let Err(reason) = require(shared::postgres()) {
@@ -31,14 +38,14 @@ struct Postgres;
 impl Backend for Postgres {
     async fn open(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
         let server = blocking(shared::postgres).await?;
-        let store = PostgresCase::open(Machine::Shared(server), clock, Duration::from_secs(10));
+        let store = PostgresCase::open(Machine::Shared(server), clock, PATIENT);
         Ok(Box::new(store.await?))
     }
 
     async fn open_alone(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
         let server = blocking(|| Server::postgres(&Settings::new())).await?;
         let server = Machine::Own(Arc::new(server));
-        let store = PostgresCase::open(server, clock, Duration::from_secs(8));
+        let store = PostgresCase::open(server, clock, HELD_UP);
         Ok(Box::new(store.await?))
     }
 }

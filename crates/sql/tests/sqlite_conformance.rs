@@ -8,18 +8,31 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tempfile::TempDir;
 use tokenkeep_conformance::sqlite_locks::SqliteLocks;
-use tokenkeep_conformance::{Store, Suite, files, from_fn};
+use tokenkeep_conformance::{Backend, Store, Suite, files};
 use tokenkeep_core::{Clock, Error, ErrorKind, MemoryDriver, Result, TokenDriver};
 use tokenkeep_sql::{SqlDriver, SqliteOptions, sqlite};
 
-const TIMEOUT: Duration = Duration::from_secs(6);
+/// How long a call may take: longer than the disk stands still under other programs' writes.
+const PATIENT: Duration = Duration::from_secs(60);
+
+/// How long one may take that a case holds up, and waits for.
+const HELD_UP: Duration = Duration::from_secs(10);
 
 fn main() -> ExitCode {
-    let backend = from_fn(|clock| async move {
-        let store = SqliteCase::open(clock).await?;
-        Ok(Box::new(store) as Box<dyn Store>)
-    });
-    Suite::new("sqlite", backend).main()
+    Suite::new("sqlite", Sqlite).main()
+}
+
+struct Sqlite;
+
+#[async_trait]
+impl Backend for Sqlite {
+    async fn open(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
+        Ok(Box::new(SqliteCase::open(clock, PATIENT).await?))
+    }
+
+    async fn open_alone(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
+        Ok(Box::new(SqliteCase::open(clock, HELD_UP).await?))
+    }
 }
 
 /// A store in a folder of its own.
@@ -27,23 +40,25 @@ struct SqliteCase {
     driver: Arc<dyn TokenDriver>,
     locks: SqliteLocks,
     clock: Arc<dyn Clock>,
+    timeout: Duration,
     folder: TempDir,
 }
 
 impl SqliteCase {
-    async fn open(clock: Arc<dyn Clock>) -> Result<Self> {
+    async fn open(clock: Arc<dyn Clock>, timeout: Duration) -> Result<Self> {
         let folder = tempfile::tempdir().map_err(failed)?;
-        let driver = open(folder.path(), "case.db", &clock).await?;
+        let driver = open(folder.path(), "case.db", &clock, timeout).await?;
         Ok(Self {
             driver: Arc::new(driver),
             locks: SqliteLocks::of(&folder.path().join("case.db"))?,
             clock,
+            timeout,
             folder,
         })
     }
 
     async fn handle(&self, file: &str) -> Result<Arc<dyn TokenDriver>> {
-        let driver = open(self.folder.path(), file, &self.clock).await?;
+        let driver = open(self.folder.path(), file, &self.clock, self.timeout).await?;
         Ok(Arc::new(driver))
     }
 
@@ -58,9 +73,14 @@ impl SqliteCase {
     }
 }
 
-async fn open(folder: &Path, file: &str, clock: &Arc<dyn Clock>) -> Result<SqlDriver> {
+async fn open(
+    folder: &Path,
+    file: &str,
+    clock: &Arc<dyn Clock>,
+    timeout: Duration,
+) -> Result<SqlDriver> {
     let mut options = SqliteOptions::new(folder.join(file));
-    options.common.timeout = TIMEOUT;
+    options.common.timeout = timeout;
     sqlite::open(&options, Arc::clone(clock)).await
 }
 
@@ -121,7 +141,7 @@ impl Store for SqliteCase {
     }
 
     fn call_timeout(&self) -> Duration {
-        TIMEOUT
+        self.timeout
     }
 }
 

@@ -65,9 +65,7 @@ async fn a_flush_that_stands_still_holds_up_no_create_get_revocation_or_other_fl
         return;
     };
     let clock = manual_clock();
-    let mut options = options(&server, "flush");
-    options.common.timeout = Duration::from_secs(5);
-    let driver = open(&options, clock.clone()).await;
+    let driver = open(&options(&server, "flush"), clock.clone()).await;
     short_lived(&driver, &clock, 1_000).await;
     for number in 2_000..2_050 {
         driver.create(record(number, "ada")).await.unwrap();

@@ -42,10 +42,10 @@ impl Drop for Holder {
     }
 }
 
-/// Waits, at most half a minute.
+/// Waits, at most two minutes.
 pub(crate) fn until(what: &str, condition: impl Fn() -> bool) {
     let began = Instant::now();
     while !condition() {
-        assert!(began.elapsed() < Duration::from_secs(30), "{what}");
+        assert!(began.elapsed() < Duration::from_secs(120), "{what}");
     }
 }

@@ -18,13 +18,13 @@ async fn a_step_takes_as_long_as_the_data_need() {
     server
         .sql(
             "CREATE FUNCTION public.dawdle() RETURNS event_trigger LANGUAGE plpgsql AS \
-             $$ BEGIN PERFORM pg_sleep(5); END $$; \
+             $$ BEGIN PERFORM pg_sleep(6); END $$; \
              CREATE EVENT TRIGGER dawdle ON ddl_command_end WHEN TAG IN ('ALTER TABLE') \
              EXECUTE FUNCTION public.dawdle()",
         )
         .unwrap();
     let mut options = options(&server, "slow_steps");
-    options.common.timeout = Duration::from_secs(2);
+    options.common.timeout = Duration::from_secs(4);
     let status = postgres::migrate(&options, &*system_clock()).await.unwrap();
     assert!(status.is_newest());
 }
@@ -34,9 +34,8 @@ async fn a_server_that_falls_silent_in_a_step_ends_the_wait() {
     let Some(server) = own_server(&Settings::new().relaxed()) else {
         return;
     };
-    let mut options = options(&server, "slow_steps");
-    options.common.timeout = Duration::from_secs(4);
-    postgres::migrate(&options, &*system_clock()).await.unwrap();
+    let patient = options(&server, "slow_steps");
+    postgres::migrate(&patient, &*system_clock()).await.unwrap();
     server
         .sql(
             "DROP INDEX IF EXISTS slow_steps.tokens_feed; \
@@ -47,7 +46,8 @@ async fn a_server_that_falls_silent_in_a_step_ends_the_wait() {
         .unwrap();
     let holder = Holder::new(&server, "LOCK TABLE slow_steps.tokens IN ACCESS SHARE MODE");
     let migration = tokio::spawn({
-        let options = options.clone();
+        let mut options = patient.clone();
+        options.common.timeout = Duration::from_secs(8);
         async move { postgres::migrate(&options, &*system_clock()).await }
     });
     let waiting = "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock' \
@@ -56,7 +56,7 @@ async fn a_server_that_falls_silent_in_a_step_ends_the_wait() {
         server.sql(waiting).unwrap().trim() == "1"
     });
     server.freeze().unwrap();
-    let ended = timeout(Duration::from_secs(30), migration).await;
+    let ended = timeout(Duration::from_secs(60), migration).await;
     server.thaw();
     let error = ended.unwrap().unwrap().unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Indeterminate, "{error}");
@@ -64,6 +64,6 @@ async fn a_server_that_falls_silent_in_a_step_ends_the_wait() {
     until("the frozen session is gone", || {
         server.sql(waiting).unwrap().trim() == "0"
     });
-    let status = postgres::migrate(&options, &*system_clock()).await.unwrap();
+    let status = postgres::migrate(&patient, &*system_clock()).await.unwrap();
     assert!(status.is_newest());
 }

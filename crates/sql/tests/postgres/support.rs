@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use tokenkeep_core::{
     Clock, ManualClock, SystemClock, Timestamp, TokenFilter, TokenId, TokenRecord,
@@ -19,6 +20,8 @@ pub(crate) fn own_server(settings: &Settings) -> Option<Server> {
     require_or_tell(Server::postgres(settings))
 }
 
+/// Calls may take for longer than a disk stands still under other programs' writes; a test of what is
+/// held up for too long says for how long that is.
 pub(crate) fn options(server: &Server, namespace: &str) -> ServerOptions {
     ServerOptions {
         host: server.host().to_owned(),
@@ -29,7 +32,10 @@ pub(crate) fn options(server: &Server, namespace: &str) -> ServerOptions {
         namespace: namespace.to_owned(),
         tls: Tls::default(),
         statement_timeout: None,
-        common: SqlOptions::default(),
+        common: SqlOptions {
+            timeout: Duration::from_secs(60),
+            ..SqlOptions::default()
+        },
     }
 }
 
