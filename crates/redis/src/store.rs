@@ -19,6 +19,12 @@ const LAYOUT: u64 = 1;
 
 /// Opens a namespace, and makes the store if it is not there.
 ///
+/// # Behavior
+///
+/// - With Sentinel and on a Cluster it goes on asking while no master answers yet, as in a failover; at the
+///   end of the timeout it tells what it heard last.
+/// - It takes no longer than the timeout, the making of the store included.
+///
 /// # Errors
 ///
 /// `Config` for options, an account or settings of the server that cannot work, for a store of a newer
@@ -29,10 +35,11 @@ const LAYOUT: u64 = 1;
 ///
 /// The store is made or not.
 pub async fn open(options: &RedisOptions, clock: Arc<dyn Clock>) -> Result<RedisDriver> {
+    let call = Call::within(options.timeout);
     let opened = async {
         check(options)?;
         let network = Network::open(options).await?;
-        let constants = constants(&network, options).await?;
+        let constants = constants(&network, &call, options).await?;
         Ok((network, constants))
     };
     let (network, constants) = opened.await.map_err(in_call("open"))?;
@@ -111,13 +118,12 @@ impl Constants {
     }
 }
 
-async fn constants(network: &Network, options: &RedisOptions) -> Result<Constants> {
+async fn constants(network: &Network, call: &Call, options: &RedisOptions) -> Result<Constants> {
     let key = meta_key(&options.namespace);
-    let call = Call::within(options.timeout);
     let found = async {
-        match look(network, &call, &key).await? {
+        match look(network, call, &key).await? {
             Some(constants) => Ok(constants),
-            None if options.create => make(network, &call, &key, options).await,
+            None if options.create => make(network, call, &key, options).await,
             None => {
                 let problem = format!(
                     "there is no store in the namespace {:?}, and create is off",

@@ -22,6 +22,7 @@ const WAITING: usize = 1_024;
 /// asked here, nothing can come between them, and it needs no greeting that an account may be denied.
 #[derive(Debug)]
 pub(super) struct Connection {
+    server: Arc<str>,
     redis: MultiplexedConnection,
     driver: JoinHandle<()>,
     has_ended: Arc<AtomicBool>,
@@ -29,8 +30,9 @@ pub(super) struct Connection {
 }
 
 impl Connection {
-    /// Takes over a stream on which who we are was said; that it ends by itself raises this doubt.
-    pub(super) async fn over<S>(stream: S, doubt: &Arc<Doubt>) -> Outcome<Self>
+    /// Takes over a stream to this server on which who we are was said; that it ends by itself raises this
+    /// doubt.
+    pub(super) async fn over<S>(stream: S, server: &str, doubt: &Arc<Doubt>) -> Outcome<Self>
     where
         S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
     {
@@ -51,6 +53,7 @@ impl Connection {
             doubt.raise();
         });
         Ok(Self {
+            server: server.into(),
             redis,
             driver,
             has_ended,
@@ -73,7 +76,8 @@ impl Connection {
         let mut redis = self.redis.clone();
         let reply = redis.send_packed_command(command).await;
         self.answers.fetch_add(1, Ordering::Relaxed);
-        reply.map(replies::answer).map_err(|error| broken(&error))
+        let value = reply.map_err(|error| broken(&error))?;
+        Ok(replies::answer(value, &self.server))
     }
 
     /// Sends commands together and gives their answers, but for the first `skipped` of them.
@@ -87,7 +91,8 @@ impl Connection {
         let reply = redis.send_packed_commands(commands, skipped, count).await;
         self.answers.fetch_add(1, Ordering::Relaxed);
         let values: Vec<Value> = reply.map_err(|error| broken(&error))?;
-        Ok(values.into_iter().map(replies::answer).collect())
+        let answer = |value| replies::answer(value, &self.server);
+        Ok(values.into_iter().map(answer).collect())
     }
 }
 

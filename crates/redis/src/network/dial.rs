@@ -10,14 +10,14 @@ use tokenkeep_backend::{Failure, Outcome, Tls};
 use tokenkeep_core::ErrorKind;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout_at};
 use zeroize::Zeroizing;
 
 use super::connection::Connection;
 use super::doubt::Doubt;
-use super::greeting;
+use super::greeting::{self, Unheard};
 use super::silence;
-use super::tls::Encryption;
+use super::tls::{self, Encryption};
 use crate::options::{Address, Host};
 
 /// Makes connections to servers of one kind.
@@ -49,43 +49,15 @@ impl Dialer {
     /// Connects and says who we are; that the connection ends raises this doubt. Nothing of any call was
     /// sent when it fails.
     pub(super) async fn dial(&self, address: &Address, doubt: &Arc<Doubt>) -> Outcome<Connection> {
-        let outcome = match timeout(self.bound, self.greeted(address, doubt)).await {
-            Ok(outcome) => outcome,
-            Err(_) => Err(unavailable("no connection in time")),
+        let server = address.to_string();
+        let attempt = Attempt {
+            dialer: self,
+            server: &server,
+            doubt,
+            deadline: Instant::now() + self.bound,
         };
-        outcome.map_err(|failure| failure.at(&address.to_string()))
-    }
-
-    async fn greeted(&self, address: &Address, doubt: &Arc<Doubt>) -> Outcome<Connection> {
-        match address {
-            Address::Unix(path) => {
-                let stream = UnixStream::connect(path).await.map_err(no_connection)?;
-                self.over(stream, doubt).await
-            }
-            Address::Tcp(host) => self.over_tcp(host, doubt).await,
-        }
-    }
-
-    async fn over_tcp(&self, host: &Host, doubt: &Arc<Doubt>) -> Outcome<Connection> {
-        let stream = TcpStream::connect((host.name.as_str(), host.port))
-            .await
-            .map_err(no_connection)?;
-        stream.set_nodelay(true).map_err(no_connection)?;
-        silence::bound(&stream).map_err(no_connection)?;
-        if !self.encryption.is_for(&host.name) {
-            return self.over(stream, doubt).await;
-        }
-        let stream = self.encryption.over(stream, &host.name).await?;
-        self.over(stream, doubt).await
-    }
-
-    async fn over<S>(&self, mut stream: S, doubt: &Arc<Doubt>) -> Outcome<Connection>
-    where
-        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
-    {
-        let greeted = greeting::exchange(&mut stream, &self.greeting()).await;
-        greeted.map_err(|failure| refused(&failure))?;
-        Connection::over(stream, doubt).await
+        let outcome = attempt.connection(address).await;
+        outcome.map_err(|failure| failure.at(&server))
     }
 
     /// Gives the account and chooses the database, or else asks whether anybody is there.
@@ -106,6 +78,67 @@ impl Dialer {
             greeting.cmd("PING");
         }
         greeting
+    }
+}
+
+/// One attempt to make a connection, which says how far it came where it is out of time.
+struct Attempt<'a> {
+    dialer: &'a Dialer,
+    server: &'a str,
+    doubt: &'a Arc<Doubt>,
+    deadline: Instant,
+}
+
+impl Attempt<'_> {
+    async fn connection(&self, address: &Address) -> Outcome<Connection> {
+        match address {
+            Address::Unix(path) => {
+                let stream = self.connected(UnixStream::connect(path)).await?;
+                self.greeted(stream, Unheard::Told).await
+            }
+            Address::Tcp(host) => self.over_tcp(host).await,
+        }
+    }
+
+    async fn over_tcp(&self, host: &Host) -> Outcome<Connection> {
+        let place = (host.name.as_str(), host.port);
+        let stream = self.connected(TcpStream::connect(place)).await?;
+        stream.set_nodelay(true).map_err(no_connection)?;
+        silence::bound(&stream).map_err(no_connection)?;
+        let encryption = &self.dialer.encryption;
+        if !encryption.is_for(&host.name) {
+            return self.greeted(stream, Unheard::MayWantTls).await;
+        }
+        let quiet = self.dialer.bound / 2;
+        let encrypted = encryption.over(stream, host, quiet);
+        let stream = self.in_time(encrypted, tls::NO_ANSWER).await?;
+        self.greeted(stream, Unheard::Told).await
+    }
+
+    async fn connected<S>(&self, connecting: impl Future<Output = io::Result<S>>) -> Outcome<S> {
+        let connecting = async { connecting.await.map_err(no_connection) };
+        self.in_time(connecting, "no connection in time").await
+    }
+
+    async fn greeted<S>(&self, mut stream: S, unheard: Unheard) -> Outcome<Connection>
+    where
+        S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+    {
+        let greeting = self.dialer.greeting();
+        let exchange = greeting::exchange(&mut stream, &greeting, unheard);
+        let problem = "it takes connections and answers nothing";
+        let greeted = self.in_time(exchange, problem).await;
+        greeted.map_err(|failure| refused(&failure))?;
+        Connection::over(stream, self.server, self.doubt).await
+    }
+
+    async fn in_time<T>(
+        &self,
+        step: impl Future<Output = Outcome<T>>,
+        problem: &str,
+    ) -> Outcome<T> {
+        let ended = timeout_at(self.deadline, step).await;
+        ended.unwrap_or_else(|_| Err(unavailable(problem)))
     }
 }
 

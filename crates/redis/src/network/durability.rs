@@ -41,7 +41,8 @@ pub(super) fn acknowledgement(
         return Ok(in_memory);
     }
     let slowest = masters.iter().try_fold(Writing::AtOnce, |slowest, facts| {
-        writing(facts).map(|writing| slowest.max(writing))
+        let writing = writing(facts).map_err(|failure| failure.at(&facts.server));
+        writing.map(|writing| slowest.max(writing))
     })?;
     Ok(match slowest {
         Writing::AtOnce => in_memory,

@@ -19,6 +19,8 @@ const SETTINGS: [&str; 6] = [
 /// What a server says of itself.
 #[derive(Clone, Debug)]
 pub(super) struct Facts {
+    /// Its address.
+    pub(super) server: String,
     info: Vec<(String, String)>,
     /// `None` where the account may not ask.
     settings: Option<Vec<(String, String)>>,
@@ -36,8 +38,8 @@ impl Facts {
         }
         let answers = call.bound(node.send_all(call, &commands)).await;
         answers
-            .and_then(read)
-            .map_err(|failure| failure.at(&node.address().to_string()))
+            .and_then(|answers| read(node, answers))
+            .map_err(|failure| node.named(failure))
     }
 
     /// A line of what it tells everyone.
@@ -87,7 +89,7 @@ impl Facts {
     }
 }
 
-fn read(answers: Vec<Answer>) -> Outcome<Facts> {
+fn read(node: &Node, answers: Vec<Answer>) -> Outcome<Facts> {
     let mut answers = answers.into_iter();
     let mut next = || answers.next().unwrap_or(Ok(Value::Nil));
     let info = next().map_err(|error| replies::failure(&error))?;
@@ -95,6 +97,7 @@ fn read(answers: Vec<Answer>) -> Outcome<Facts> {
     let info = info.lines().filter_map(|line| line.split_once(':'));
     let info = info.map(|(name, value)| (name.to_owned(), value.trim_end().to_owned()));
     Ok(Facts {
+        server: node.address().to_string(),
         info: info.collect(),
         time: next().ok().and_then(|answer| time(&answer)),
         settings: next().ok().and_then(|answer| pairs(&answer)),

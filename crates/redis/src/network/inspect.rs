@@ -29,7 +29,6 @@ pub(crate) struct Inspection {
 
 /// One master, and what it said between these two instants.
 struct Seen {
-    address: String,
     facts: Facts,
     /// What its writes wait for.
     awaited: Option<Acknowledgement>,
@@ -83,8 +82,8 @@ impl Network {
 
     fn place(&self, seen: &Seen) -> String {
         match self.options.database {
-            0 => seen.address.clone(),
-            database => format!("{}/{database}", seen.address),
+            0 => seen.facts.server.clone(),
+            database => format!("{}/{database}", seen.facts.server),
         }
     }
 
@@ -98,7 +97,7 @@ impl Network {
             replicas(facts, wanted),
             guard(facts, wanted),
         ];
-        let named = |warning| format!("{}: {warning}", seen.address);
+        let named = |warning| format!("{}: {warning}", seen.facts.server);
         found.into_iter().flatten().map(named).collect()
     }
 
@@ -137,7 +136,6 @@ async fn look(node: &Node, call: &Call, clock: &dyn Clock) -> Outcome<Seen> {
     let before = clock.now();
     let facts = Facts::of(node, call).await?;
     Ok(Seen {
-        address: node.address().to_string(),
         facts,
         awaited: node.awaited(),
         before,

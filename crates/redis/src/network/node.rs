@@ -58,10 +58,11 @@ impl Node {
         if effect == Effect::Writes && self.terms.is_durable && !self.is_durable.initialized() {
             self.check_durability(call).await?;
         }
-        match (effect, self.awaited()) {
+        let answer = match (effect, self.awaited()) {
             (Effect::Writes, Some(awaited)) => self.lanes.send(call, command, awaited).await,
             _ => self.link().send(call, command).await,
-        }
+        };
+        answer.map_err(|failure| self.named(failure))
     }
 
     /// A server that became a master after the store was opened may write to disk otherwise than those that
@@ -74,9 +75,7 @@ impl Node {
                 None => Ok(()),
             }
         });
-        check
-            .await
-            .map_err(|failure| failure.at(&self.address.to_string()))?;
+        check.await.map_err(|failure| self.named(failure))?;
         call.not_sent();
         Ok(())
     }
@@ -87,21 +86,24 @@ impl Node {
         let answer = call.bound(self.send(&call, Effect::Reads, command)).await;
         answer
             .and_then(|answer| answer.map_err(|error| replies::failure(&error)))
-            .map_err(|failure| failure.at(&self.address.to_string()))
+            .map_err(|failure| self.named(failure))
     }
 
     /// Sends commands together and gives all answers.
     pub(super) async fn send_all(&self, call: &Call, commands: &Pipeline) -> Outcome<Vec<Answer>> {
-        self.link().send_all(call, commands, 0).await
+        let answers = self.link().send_all(call, commands, 0).await;
+        answers.map_err(|failure| self.named(failure))
     }
 
     /// Sends a command that reads from a slot which this server is taking over.
     pub(super) async fn send_asking(&self, call: &Call, command: &Cmd) -> Outcome<Answer> {
         let mut commands = Pipeline::with_capacity(2);
         commands.cmd("ASKING").add_command(command.clone());
-        let answers = self.link().send_all(call, &commands, 1).await?;
+        let answers = self.link().send_all(call, &commands, 1).await;
         let nothing = || Failure::lost("the server answered nothing");
-        answers.into_iter().next().ok_or_else(nothing)
+        answers
+            .and_then(|answers| answers.into_iter().next().ok_or_else(nothing))
+            .map_err(|failure| self.named(failure))
     }
 
     /// What writes wait for beside their answer.
@@ -120,6 +122,11 @@ impl Node {
             link.forget();
         }
         self.lanes.forget();
+    }
+
+    /// A failure of this server, which says so.
+    pub(super) fn named(&self, failure: Failure) -> Failure {
+        failure.at(&self.address.to_string())
     }
 
     /// One of the ways, each in turn.

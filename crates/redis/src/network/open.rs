@@ -1,13 +1,16 @@
 //! Connecting, and what is asked before the first call.
 
-use std::sync::Arc;
+mod patience;
+
 use std::time::Duration;
 
+use futures::FutureExt;
 use futures::future::join_all;
 use tokenkeep_backend::{Call, Cause, Failure, Outcome};
 use tokenkeep_core::{Durability, ErrorKind};
 use zeroize::Zeroizing;
 
+use self::patience::{earlier, patiently};
 use super::Network;
 use super::cluster::Cluster;
 use super::dial::Dialer;
@@ -27,8 +30,8 @@ pub(super) async fn open(options: &RedisOptions) -> Outcome<Network> {
     check_options(options).await?;
     let patience = (options.timeout / 4).min(MOST_PATIENCE);
     let bound = match &options.servers {
-        Servers::Standalone(_) => options.timeout,
-        Servers::Sentinel(_) | Servers::Cluster(_) => patience,
+        Servers::Standalone(_) => earlier(options.timeout),
+        Servers::Sentinel(_) | Servers::Cluster(_) => earlier(patience),
     };
     let dialer = dialer(
         options,
@@ -51,10 +54,9 @@ pub(super) async fn open(options: &RedisOptions) -> Outcome<Network> {
         Servers::Cluster(seeds) => Topology::Cluster(Cluster::new(&terms, seeds, patience)),
     };
     let call = Call::within(options.timeout);
-    let masters = call.bound(servers.masters()).await?;
-    let facts = facts_of(&masters, &call).await?;
+    let facts = patiently(&call, || facts_of(&servers, &call).boxed()).await?;
     for facts in &facts {
-        check_server(options, facts)?;
+        check_server(options, facts).map_err(|failure| failure.at(&facts.server))?;
     }
     check_replicas(options, &facts)?;
     if let Some(acknowledgement) = durability::acknowledgement(options, &facts)? {
@@ -105,7 +107,8 @@ fn dialer(
 /// The sentinels, which have accounts of their own and no databases.
 fn watchers(options: &RedisOptions, servers: &SentinelServers, patience: Duration) -> Vec<Node> {
     let (user, password) = (servers.user.as_deref(), servers.password.as_ref());
-    let terms = Terms::new(dialer(options, user, password, 0, patience), 1, false);
+    let dialer = dialer(options, user, password, 0, earlier(patience));
+    let terms = Terms::new(dialer, 1, false);
     let addresses = servers.sentinels.iter().cloned().map(Address::Tcp);
     addresses
         .map(|address| Node::new(&terms, address))
@@ -137,8 +140,10 @@ fn check_server(options: &RedisOptions, facts: &Facts) -> Outcome<()> {
     }
 }
 
-/// What the masters say that answer. A Cluster serves on without one of them, and so do we.
-async fn facts_of(masters: &[Arc<Node>], call: &Call) -> Outcome<Vec<Facts>> {
+/// What the masters say that answer. A Cluster serves on without one of them, and so do we; where none
+/// answers, another server may take over before long.
+async fn facts_of(servers: &Topology, call: &Call) -> Outcome<Vec<Facts>> {
+    let masters = servers.masters().await?;
     let all = join_all(masters.iter().map(|master| Facts::of(master, call))).await;
     let mut known = Vec::new();
     let mut passing = None;
@@ -149,9 +154,11 @@ async fn facts_of(masters: &[Arc<Node>], call: &Call) -> Outcome<Vec<Facts>> {
             Err(failure) => return Err(failure),
         }
     }
-    match passing {
-        Some(failure) if known.is_empty() => Err(failure),
-        _ => Ok(known),
+    match (passing, servers) {
+        (None, _) => Ok(known),
+        (Some(_), _) if !known.is_empty() => Ok(known),
+        (Some(failure), Topology::Standalone(_)) => Err(failure),
+        (Some(failure), _) => Err(Failure::again(failure.message)),
     }
 }
 
@@ -169,13 +176,16 @@ fn check_replicas(options: &RedisOptions, masters: &[Facts]) -> Outcome<()> {
         Servers::Standalone(_) => durability::replicas(options),
         Servers::Sentinel(_) | Servers::Cluster(_) => 0,
     };
-    let mut connected = masters.iter().map(|facts| facts.number("connected_slaves"));
-    if wanted > 0 && connected.all(|count| count == 0) {
-        let problem =
-            format!("replicas={wanted} is asked for, and there is none; replicas=0 does without");
-        return Err(unusable(&problem));
+    let lacking = |facts: &&Facts| wanted > 0 && facts.number("connected_slaves") == 0;
+    match masters.iter().find(lacking) {
+        Some(facts) => {
+            let problem = format!(
+                "replicas={wanted} is asked for, and there is none; replicas=0 does without"
+            );
+            Err(unusable(&problem).at(&facts.server))
+        }
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn unusable(problem: &str) -> Failure {

@@ -1,16 +1,37 @@
 //! What a server's refusals mean.
 
+use std::ops::Deref;
+use std::sync::Arc;
+
 use redis::{ServerError, Value};
 use tokenkeep_backend::Failure;
 use tokenkeep_core::ErrorKind;
 
 /// A server's answer to one command: a value, or a refusal.
-pub(super) type Answer = Result<Value, ServerError>;
+pub(super) type Answer = Result<Value, Refusal>;
+
+/// What a server answered instead of a value, and which server that was.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    error: ServerError,
+    server: Arc<str>,
+}
+
+impl Deref for Refusal {
+    type Target = ServerError;
+
+    fn deref(&self) -> &ServerError {
+        &self.error
+    }
+}
 
 /// Tells the two apart.
-pub(super) fn answer(value: Value) -> Answer {
+pub(super) fn answer(value: Value, server: &Arc<str>) -> Answer {
     match value {
-        Value::ServerError(error) => Err(error),
+        Value::ServerError(error) => Err(Refusal {
+            error,
+            server: Arc::clone(server),
+        }),
         value => Ok(value),
     }
 }
@@ -25,9 +46,14 @@ pub(super) fn is_no_master(error: &ServerError) -> bool {
     matches!(error.code(), "READONLY" | "MASTERDOWN")
 }
 
-/// What a refusal means for a call. Servers refuse before they do anything, also in the midst of a
+/// What a refusal means for a call; it names the server.
+pub(super) fn failure(refusal: &Refusal) -> Failure {
+    meaning(refusal).at(&refusal.server)
+}
+
+/// The same without the server's name. Servers refuse before they do anything, also in the midst of a
 /// script that has written nothing yet; but a wait that is ended is no refusal of what came before it.
-pub(super) fn failure(error: &ServerError) -> Failure {
+pub(super) fn meaning(error: &ServerError) -> Failure {
     let text = text(error);
     match error.code() {
         // They pass by themselves, and soon.
@@ -98,9 +124,10 @@ mod tests {
 
     use super::*;
 
-    fn refusal(line: &str) -> ServerError {
+    fn refusal(line: &str) -> Refusal {
         let bytes = format!("-{line}\r\n").into_bytes();
-        answer(redis::parse_redis_value(&bytes).unwrap()).unwrap_err()
+        let value = redis::parse_redis_value(&bytes).unwrap();
+        answer(value, &"db:6379".into()).unwrap_err()
     }
 
     #[test]
@@ -157,6 +184,13 @@ mod tests {
         ] {
             assert_eq!(failure(&refusal(line)).cause, cause, "{line}");
         }
+    }
+
+    #[test]
+    fn the_server_that_refuses_is_named() {
+        let failure = failure(&refusal("NOPERM this user has no permissions"));
+        let expected = "db:6379: the server answered NOPERM this user has no permissions";
+        assert_eq!(&*failure.message, expected);
     }
 
     #[test]

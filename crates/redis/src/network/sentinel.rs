@@ -76,7 +76,7 @@ impl Sentinel {
         match master.send(call, job.effect, job.command).await {
             Ok(Err(error)) if replies::is_no_master(&error) => {
                 self.shared.forget(&master);
-                Err(Failure::again(replies::text(&error)))
+                Err(Failure::again(replies::failure(&error).message))
             }
             Ok(answer) => Ok(answer),
             Err(failure) => match failure.cause {
@@ -155,7 +155,7 @@ impl Shared {
         let role = master.ask(self.patience, &redis::cmd("ROLE")).await;
         match role.map_err(passing)? {
             Value::Array(parts) if is_text(parts.first(), "master") => Ok(master),
-            _ => Err(Failure::again("the sentinels' master is none yet")),
+            _ => Err(master.named(Failure::again("the sentinels' master is none yet"))),
         }
     }
 

@@ -3,9 +3,12 @@
 mod cluster;
 mod durability;
 mod encryption;
+mod encryption_mismatch;
 mod failures;
 mod inspection;
 mod moving;
+mod named;
+mod opening;
 mod refusals;
 mod sentinel;
 mod server;

@@ -1,10 +1,16 @@
 //! Encryption of the connections.
 
+mod plain;
+
 use std::fs;
+use std::future;
 use std::io;
 use std::path::Path;
+use std::pin::pin;
 use std::sync::Arc;
+use std::time::Duration;
 
+use futures::future::{Either, select};
 use rustls::crypto::ring;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName};
@@ -13,10 +19,18 @@ use tokenkeep_backend::{Failure, Outcome, Tls, TlsMode, is_this_machine};
 use tokenkeep_core::ErrorKind;
 use tokio::net::TcpStream;
 use tokio::sync::OnceCell;
+use tokio::time::sleep;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
 use super::unverified::Unverified;
+use crate::options::Host;
+
+/// A healthy server's answer seldom takes as long.
+const MOST_QUIET: Duration = Duration::from_secs(1);
+
+/// What is said of a server that never answers.
+pub(super) const NO_ANSWER: &str = "no TLS answer in time: is it a port without TLS?";
 
 /// How connections are encrypted; certificates are read when the first one is.
 #[derive(Debug)]
@@ -42,26 +56,22 @@ impl Encryption {
         }
     }
 
-    /// Encrypts a connection to this host.
+    /// Encrypts a connection to this host; one that is quiet for so long is asked whether it knows TLS.
     pub(super) async fn over(
         &self,
         stream: TcpStream,
-        host: &str,
+        host: &Host,
+        quiet: Duration,
     ) -> Outcome<TlsStream<TcpStream>> {
         let settings = self.settings.get_or_try_init(|| self.read()).await?;
-        let name = ServerName::try_from(host.to_owned())
+        let name = ServerName::try_from(host.name.clone())
             .map_err(|_| unusable("the host is no name that a certificate could have"))?;
-        TlsConnector::from(Arc::clone(settings))
-            .connect(name, stream)
-            .await
-            .map_err(|error| {
-                // What the two sides do not agree on stays so; a connection that breaks may not.
-                let kind = match is_refused(&error) {
-                    true => ErrorKind::Config,
-                    false => ErrorKind::Unavailable,
-                };
-                Failure::refused(kind, format!("no encryption: {error}"))
-            })
+        let encrypting = TlsConnector::from(Arc::clone(settings)).connect(name, stream);
+        let refuting = refuted(host, quiet.min(MOST_QUIET));
+        match select(pin!(encrypting), pin!(refuting)).await {
+            Either::Left((encrypted, _)) => encrypted.map_err(|error| not_encrypted(&error)),
+            Either::Right((failure, _)) => Err(failure),
+        }
     }
 
     /// Reads the files on a thread that may wait for them.
@@ -72,6 +82,34 @@ impl Encryption {
             .unwrap_or_else(|_| Err(unusable("the program is ending")))
             .map(Arc::new)
     }
+}
+
+/// Ends where the host, after so long, shows that it answers without TLS.
+async fn refuted(host: &Host, quiet: Duration) -> Failure {
+    sleep(quiet).await;
+    if !plain::answers(host).await {
+        return future::pending().await;
+    }
+    unusable("it answers without TLS alone")
+}
+
+fn not_encrypted(error: &io::Error) -> Failure {
+    // What the two sides do not agree on stays so; a connection that breaks may not.
+    let kind = match is_refused(error) {
+        true => ErrorKind::Config,
+        false => ErrorKind::Unavailable,
+    };
+    let hint = match is_nonsense(error) {
+        true => ": is it a port without TLS?",
+        false => "",
+    };
+    Failure::refused(kind, format!("no encryption: {error}{hint}"))
+}
+
+/// Whether what came was no TLS.
+fn is_nonsense(error: &io::Error) -> bool {
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    matches!(inner, Some(rustls::Error::InvalidMessage(_)))
 }
 
 /// Whether the other side, or ours, does not agree to how the connection is encrypted.

@@ -72,8 +72,14 @@ async fn named(sentinel: &Node, name: &str, patience: Duration) -> Outcome<Host>
     command.arg("GET-MASTER-ADDR-BY-NAME").arg(name);
     let answer = sentinel.ask(patience, &command).await?;
     host(&answer).ok_or_else(|| {
-        let problem = format!("no sentinel that answers knows a master {name}");
-        Failure::refused(ErrorKind::Config, problem)
+        sentinel.named(match answer {
+            Value::Nil => {
+                let problem =
+                    format!("it knows no master {name}, nor do the other sentinels that answer");
+                Failure::refused(ErrorKind::Config, problem)
+            }
+            _ => Failure::refused(ErrorKind::Unavailable, "what answers is no sentinel"),
+        })
     })
 }
 
@@ -87,7 +93,7 @@ pub(super) const fn weight(failure: &Failure) -> u8 {
     }
 }
 
-/// The host and the port that a sentinel names; `None` if it knows no such master.
+/// The host and the port that a sentinel names, if it names any.
 fn host(answer: &Value) -> Option<Host> {
     let Value::Array(parts) = answer else {
         return None;

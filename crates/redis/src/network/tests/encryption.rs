@@ -1,10 +1,9 @@
 //! Encrypted connections.
 
 use tokenkeep_backend::{Tls, TlsMode};
-use tokenkeep_core::ErrorKind;
 use tokenkeep_testkit::{Server, Settings, require_or_tell};
 
-use super::support::{LONG, assert_config, open, options, refusal};
+use super::support::{LONG, assert_config, open, options};
 use crate::options::{Address, Host, RedisOptions, Servers};
 
 fn server() -> Option<Server> {
@@ -81,25 +80,6 @@ async fn encryption_alone_verifies_nothing() {
     let Some(server) = server() else { return };
     let network = open(&with(&server, mode(TlsMode::Require))).await;
     assert_eq!(network.count("a", LONG).await.unwrap(), 1);
-}
-
-#[tokio::test]
-async fn a_plain_connection_to_an_encrypted_server_is_refused() {
-    let Some(server) = server() else { return };
-    let error = refusal(&with(&server, mode(TlsMode::Disable))).await;
-    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-}
-
-#[tokio::test]
-async fn an_encrypted_connection_to_a_plain_server_is_refused() {
-    let Some(server) = require_or_tell(Server::redis(&Settings::new())) else {
-        return;
-    };
-    let error = refusal(&with(&server, mode(TlsMode::Require))).await;
-    assert!(matches!(
-        error.kind(),
-        ErrorKind::Config | ErrorKind::Unavailable
-    ));
 }
 
 #[tokio::test]
