@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use redis::{Value, cmd};
 use tokenkeep_backend::{Call, Effect, Failure, Outcome};
-use tokenkeep_core::{Error, ErrorKind, Result};
+use tokenkeep_core::{Durability, Error, ErrorKind, Result};
 
 use crate::driver::in_call;
 use crate::keys::check_namespace;
@@ -24,6 +24,8 @@ const MAX_PASSES: u32 = 10;
 ///
 /// - A store that is not there is no error.
 /// - Nothing else on the servers is touched, but all their keys are looked through, in steps.
+/// - It waits for disk and replicas as `durability` and `replicas` ask. Servers that cannot offer that, so
+///   that no store on them could be opened, are no obstacle: then it waits for neither.
 /// - Handles on the store that are still open find it empty; a write through one of them leaves keys that
 ///   are not removed.
 ///
@@ -41,7 +43,7 @@ pub async fn drop_namespace(options: &RedisOptions) -> Result<()> {
 
 async fn remove(options: &RedisOptions) -> Result<()> {
     check_namespace(&options.namespace)?;
-    let network = Network::open(options).await?;
+    let network = network(options).await?;
     let is_cluster = matches!(options.servers, Servers::Cluster(_));
     for _ in 0..MAX_PASSES {
         let found = pass(&network, options).await;
@@ -53,6 +55,22 @@ async fn remove(options: &RedisOptions) -> Result<()> {
     }
     let problem = "keys of the namespace are written all the while: end what uses it first";
     Err(Error::new(ErrorKind::Unavailable, problem))
+}
+
+/// The servers, whatever a crash of theirs loses: what is to be removed need not be kept.
+async fn network(options: &RedisOptions) -> Result<Network> {
+    match Network::open(options).await {
+        Err(error) if error.kind() == ErrorKind::Config => {
+            // Whatever else cannot work is refused once more.
+            let undemanding = RedisOptions {
+                durability: Durability::Relaxed,
+                replicas: Some(0),
+                ..options.clone()
+            };
+            Network::open(&undemanding).await
+        }
+        opened => opened,
+    }
 }
 
 /// Looks through all keys once; gives how many were removed.

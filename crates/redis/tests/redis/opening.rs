@@ -3,6 +3,7 @@
 use futures::future::join_all;
 use tokenkeep_core::{ErrorKind, PageRequest, TokenDriver};
 use tokenkeep_redis::{RedisOptions, drop_namespace};
+use tokenkeep_testkit::{Server, Settings, require_or_tell};
 
 use crate::keys::keys;
 use crate::support::{
@@ -127,6 +128,30 @@ async fn a_namespace_is_removed_and_no_other() {
         drop_namespace(&options).await.unwrap();
         drop_namespace(&other).await.unwrap();
     }
+}
+
+#[tokio::test]
+async fn a_namespace_is_removed_from_servers_that_would_not_keep_it() {
+    let Some(server) = require_or_tell(Server::redis(&Settings::new())) else {
+        return;
+    };
+    let mut options = options(&server, "unkept");
+    let driver = open(&options, system_clock()).await;
+    for (name, value, replicas) in [
+        ("appendfsync", "everysec", None),
+        ("appendonly", "no", None),
+        ("appendonly", "no", Some(1)),
+    ] {
+        driver.create(record(1, "ada")).await.unwrap();
+        server.command(&["CONFIG", "SET", name, value]).unwrap();
+        options.replicas = replicas;
+        refused(&options).await;
+        drop_namespace(&options).await.unwrap();
+        assert!(keys(std::slice::from_ref(&server), "unkept").is_empty());
+    }
+    options.password = Some("wrong".to_owned().into());
+    let error = drop_namespace(&options).await.unwrap_err();
+    assert_eq!(error.kind(), ErrorKind::Config, "{error}");
 }
 
 #[tokio::test]
