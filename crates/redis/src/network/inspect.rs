@@ -93,6 +93,7 @@ impl Network {
         let found = [
             eviction(facts),
             self.persistence(seen),
+            left_out(facts),
             clock_difference(seen),
             replicas(facts, wanted),
             guard(facts, wanted),
@@ -148,6 +149,17 @@ fn eviction(facts: &Facts) -> Option<String> {
     let policy = facts.info("maxmemory_policy")?;
     (policy != "noeviction").then(|| {
         format!("maxmemory-policy {policy} can drop tokens that live; noeviction drops none")
+    })
+}
+
+/// A server that reads its log, or a replica its master's, executes without a caller who could be told.
+fn left_out(facts: &Facts) -> Option<String> {
+    let count = facts.number("unexpected_error_replies");
+    (count > 0).then(|| {
+        format!(
+            "{count} commands of its log or its master failed since it was started, so writes may be \
+             missing: the account named default needs its rights, even if it is off"
+        )
     })
 }
 

@@ -1,9 +1,11 @@
 //! Stores that are made, found, refused and removed.
 
+use std::time::Duration;
+
 use futures::future::join_all;
 use tokenkeep_core::{ErrorKind, PageRequest, TokenDriver};
 use tokenkeep_redis::{RedisOptions, drop_namespace};
-use tokenkeep_testkit::{Server, Settings, require_or_tell};
+use tokenkeep_testkit::{Cluster, Server, Settings, require_or_tell};
 
 use crate::keys::keys;
 use crate::support::{
@@ -85,6 +87,25 @@ async fn a_store_keeps_its_shards() {
         options.shards = Some(shards);
         assert!(refused(&options).await.contains("1 to 64"));
     }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failover_of_a_cluster_is_waited_for() {
+    let Some(cluster) = require_or_tell(Cluster::redis(3, 1, &Settings::new())) else {
+        return;
+    };
+    let mut options = cluster_options(&cluster, "waits");
+    // The successor has no replica of its own.
+    options.replicas = Some(0);
+    options.timeout = Duration::from_secs(60);
+    let slot = ["CLUSTER", "KEYSLOT", "waits:meta"];
+    let slot = cluster.nodes()[0].command(&slot).unwrap();
+    let master = cluster.master_of_slot(slot.trim().parse().unwrap());
+    open(&options, system_clock()).await;
+    master.unwrap().kill().unwrap();
+    let driver = open(&options, system_clock()).await;
+    let told = driver.check().await.unwrap().warnings.concat();
+    assert!(!told.contains("writes may be missing"), "{told}");
 }
 
 #[tokio::test]

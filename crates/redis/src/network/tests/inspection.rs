@@ -93,6 +93,30 @@ async fn a_clock_that_differs_is_warned_of() {
     }
 }
 
+/// It reads its log in the name of the default account, which may not do what it finds there.
+#[tokio::test]
+async fn writes_that_were_left_out_at_a_restart_are_warned_of() {
+    let settings = Settings::new().with_option("enable-debug-command", "yes");
+    for server in [Server::redis(&settings), Server::valkey(&settings)] {
+        let Some(server) = require_or_tell(server) else {
+            return;
+        };
+        let network = open(&options(&server)).await;
+        let twice = "redis.call('SET', KEYS[1], '1') redis.call('SET', KEYS[1], '2')";
+        server.command(&["EVAL", twice, "1", "a"]).unwrap();
+        let before = inspect(&network).await.warnings;
+        assert!(before.is_empty(), "{before:?}");
+        for command in [
+            &["ACL", "SETUSER", "default", "off", "-@all"][..],
+            &["DEBUG", "LOADAOF"],
+        ] {
+            server.command(command).unwrap();
+        }
+        assert_eq!(network.get("a", LONG).await.unwrap(), redis::Value::Nil);
+        assert_warns(&inspect(&network).await, "the account named default");
+    }
+}
+
 #[tokio::test]
 async fn a_cluster_tells_of_every_master() {
     let settings = Settings::new().patient();
