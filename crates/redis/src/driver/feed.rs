@@ -108,9 +108,12 @@ impl Reader<'_> {
     /// The feed of a store of one shard.
     async fn of_one(&self, mut after: u64) -> Outcome<Seen> {
         let mut tokens = Vec::new();
+        let mut count = self.limit.min(STEP);
         loop {
-            let count = (self.limit - tokens.len()).min(STEP);
-            let stretch = self.stretch(0, after, count).await?;
+            let limit = self.limit - tokens.len();
+            let stretch = self.stretch(0, after, count, limit).await?;
+            // Where most entries are of tokens that are gone, a longer stretch gets past them.
+            count = (2 * count).min(STEP);
             after = stretch.last;
             tokens.extend(stretch.found.into_iter().map(|entry| entry.token));
             let is_late = Instant::now() > self.half_time;
@@ -129,7 +132,7 @@ impl Reader<'_> {
         let highest = places::highest(self.core, &self.call).await?;
         let count = (2 * self.limit / after.len() + 8).min(STEP);
         let stretches = scatter(0..after.len(), |shard| {
-            self.stretch(shard, after[shard], count)
+            self.stretch(shard, after[shard], count, count)
         });
         let stretches: Vec<_> = stretches.await.into_iter().collect::<Outcome<_>>()?;
         let newest = stretches.iter().map(|stretch| stretch.last).max();
@@ -152,9 +155,21 @@ impl Reader<'_> {
         places::raise(self.core, &self.call, newest).await
     }
 
-    async fn stretch(&self, shard: usize, after: u64, count: usize) -> Outcome<Stretch> {
-        let (after, count) = (after.to_string(), count.to_string());
-        let arguments = [after.as_bytes(), b"+inf", count.as_bytes()];
+    /// What so many entries stand for, as far as they give no more tokens than the limit.
+    async fn stretch(
+        &self,
+        shard: usize,
+        after: u64,
+        count: usize,
+        limit: usize,
+    ) -> Outcome<Stretch> {
+        let (after, count, limit) = (after.to_string(), count.to_string(), limit.to_string());
+        let arguments = [
+            after.as_bytes(),
+            b"+inf",
+            count.as_bytes(),
+            limit.as_bytes(),
+        ];
         let (call, effect) = (&self.call, Effect::Reads);
         let reply = self
             .core

@@ -4,7 +4,7 @@
 //! through, each in its own future; beyond those, calls wait until one of the flights under way ends, and
 //! then go together. No timer runs, and nothing waits for company.
 //!
-//! Only where the store has one shard: elsewhere calls at the same time are mostly about different shards.
+//! Which calls can go together is said by each kind; see [`Batch::is_gathered`].
 
 use std::fmt;
 use std::mem;
@@ -34,15 +34,18 @@ pub(super) trait Batch: Send + Sized + 'static {
     /// Where calls of this kind gather.
     fn gather(core: &Core) -> &Gather<Self>;
 
+    /// Whether calls of this kind gather in such a store at all.
+    fn is_gathered(core: &Core) -> bool;
+
     /// Makes calls together; gives an answer for each, in their order.
     fn execute(
-        core: &Core,
+        core: &Arc<Core>,
         call: &Call,
         requests: &[Self],
     ) -> impl Future<Output = Outcome<Vec<Self::Answer>>> + Send;
 
     /// Makes one call by itself.
-    fn one(core: &Core, request: &Self) -> impl Future<Output = Outcome<Self::Answer>> {
+    fn one(core: &Arc<Core>, request: &Self) -> impl Future<Output = Outcome<Self::Answer>> {
         async {
             let answers = Self::execute(core, &core.call(), slice::from_ref(request)).await?;
             answers.into_iter().next().ok_or_else(strange)
@@ -70,7 +73,7 @@ struct Waiting<B: Batch> {
 /// How a call goes on.
 pub(super) enum Way<'a, B: Batch> {
     /// By itself, as long as this is kept.
-    Alone(Caller<'a, B>),
+    Alone(Option<Caller<'a, B>>),
     /// With others.
     Together(Ticket<'a, B>),
 }
@@ -113,12 +116,15 @@ impl<B: Batch> Gather<B> {
 
 /// Lets a call go on by itself or with others.
 pub(super) fn enter<B: Batch>(core: &Arc<Core>, request: impl FnOnce() -> B) -> Way<'_, B> {
+    if !B::is_gathered(core) {
+        return Way::Alone(None);
+    }
     let gather = B::gather(core);
     let mut state = gather.state();
     state.callers += 1;
     let caller = Caller { gather };
-    if state.callers <= ALONE || core.is_sharded() {
-        return Way::Alone(caller);
+    if state.callers <= ALONE {
+        return Way::Alone(Some(caller));
     }
     let (answer, receiver) = oneshot::channel();
     let number = state.next;

@@ -1,4 +1,8 @@
-//! What is gathered: reads and revocations of single tokens. Creations are not: a server gains nothing by it.
+//! What is gathered: with one shard reads and revocations of single tokens, with several the questions for
+//! places. Reads and revocations are not then, since calls at the same time are mostly about different shards;
+//! creations never, since a server gains nothing by it.
+
+use std::sync::Arc;
 
 use bytes::Bytes;
 use redis::{Value, cmd};
@@ -7,7 +11,7 @@ use tokenkeep_core::TokenId;
 
 use super::core::{Core, KEPT};
 use super::gather::{Batch, Gather};
-use super::places;
+use super::places::{self, Wish};
 use crate::network::Slot;
 use crate::record::unreadable;
 use crate::reply::{Reply, bytes, sensible, strange};
@@ -18,6 +22,7 @@ use crate::script::DELETE;
 pub(super) struct Gathers {
     lookups: Gather<Lookup>,
     revocations: Gather<Revocation>,
+    pub(super) wishes: Gather<Wish>,
 }
 
 /// What is stored for an id, if anything is.
@@ -31,7 +36,15 @@ impl Batch for Lookup {
         &core.gathers.lookups
     }
 
-    async fn execute(core: &Core, call: &Call, lookups: &[Self]) -> Outcome<Vec<Self::Answer>> {
+    fn is_gathered(core: &Core) -> bool {
+        !core.is_sharded()
+    }
+
+    async fn execute(
+        core: &Arc<Core>,
+        call: &Call,
+        lookups: &[Self],
+    ) -> Outcome<Vec<Self::Answer>> {
         let Some(Self(first)) = lookups.first() else {
             return Ok(Vec::new());
         };
@@ -64,8 +77,12 @@ impl Batch for Revocation {
         &core.gathers.revocations
     }
 
+    fn is_gathered(core: &Core) -> bool {
+        !core.is_sharded()
+    }
+
     async fn execute(
-        core: &Core,
+        core: &Arc<Core>,
         call: &Call,
         revocations: &[Self],
     ) -> Outcome<Vec<Outcome<bool>>> {

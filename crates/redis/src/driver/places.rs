@@ -5,11 +5,14 @@
 //! two revocations one after the other the later one has the higher place, in whichever shards. Where a
 //! shard gave a higher place than was asked for, the counter is told before the call returns.
 
+use std::sync::Arc;
+
 use redis::{Value, cmd};
 use tokenkeep_backend::{Call, Effect, Outcome};
 use tokenkeep_core::Timestamp;
 
 use super::core::{Core, touched, untouched};
+use super::gather::{self, Batch, Gather, Way};
 use crate::network::Slot;
 use crate::reply;
 use crate::script::PLACES;
@@ -20,11 +23,53 @@ const MOST: u64 = 1 << 52;
 /// The first of some places in a row, none of which was given before.
 ///
 /// The clock goes into them, so that places are not given again where a failover has lost the last ones.
-pub(super) async fn take(core: &Core, call: &Call, now: Timestamp, count: usize) -> Outcome<u64> {
+pub(super) async fn take(
+    core: &Arc<Core>,
+    call: &Call,
+    now: Timestamp,
+    count: usize,
+) -> Outcome<u64> {
     let least = u64::try_from(now.as_micros()).unwrap_or(0).min(MOST);
-    match core.is_sharded() {
-        true => ask(core, call, count, least).await.map_err(untouched),
-        false => Ok(least),
+    if !core.is_sharded() {
+        return Ok(least);
+    }
+    let wish = Wish { count, least };
+    let first = match gather::enter(core, || wish) {
+        Way::Alone(_caller) => ask(core, call, count, least).await,
+        Way::Together(ticket) => ticket.answer(call).await,
+    };
+    first.map_err(untouched)
+}
+
+/// So many places in a row, none of them below the least. Who waits for others' wishes asks later than they
+/// did, so the order of revocations is as if each had asked by itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Wish {
+    count: usize,
+    least: u64,
+}
+
+impl Batch for Wish {
+    type Answer = u64;
+
+    fn gather(core: &Core) -> &Gather<Self> {
+        &core.gathers.wishes
+    }
+
+    fn is_gathered(_core: &Core) -> bool {
+        true
+    }
+
+    async fn execute(core: &Arc<Core>, call: &Call, wishes: &[Self]) -> Outcome<Vec<u64>> {
+        let count = wishes.iter().map(|wish| wish.count).sum();
+        let least = wishes.iter().map(|wish| wish.least).max().unwrap_or(0);
+        let mut next = ask(core, call, count, least).await?;
+        let firsts = wishes.iter().map(|wish| {
+            let first = next;
+            next += wish.count as u64;
+            first
+        });
+        Ok(firsts.collect())
     }
 }
 

@@ -15,6 +15,7 @@
 //! After a crash behind 2 or 3 a successor remains that nobody was given; it stands in all indexes, so bulk
 //! revocation finds it. A crash behind 3 leaves nothing undone.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use tokenkeep_backend::{Call, Cause, ENDLESS, Effect, Failure, Outcome, write};
@@ -40,7 +41,7 @@ enum Turn {
 
 /// Revokes the old token and stores its successor.
 pub(super) async fn rotate(
-    core: &Core,
+    core: &Arc<Core>,
     limits: &Limits,
     old: &TokenId,
     successor: &TokenRecord,
@@ -103,7 +104,7 @@ fn was_used(state: TokenState) -> Option<Turn> {
 }
 
 struct Rotating<'a> {
-    core: &'a Core,
+    core: &'a Arc<Core>,
     call: &'a Call,
     old: &'a TokenId,
     successor: &'a TokenRecord,

@@ -6,9 +6,9 @@ use std::time::{Duration, Instant};
 use futures::future::join_all;
 use tokenkeep_core::{ErrorKind, PageRequest, TokenDriver};
 use tokenkeep_redis::{RedisDriver, RedisOptions};
-use tokenkeep_testkit::{Server, Settings, require_or_tell};
+use tokenkeep_testkit::{Cluster, Server, Settings, require_or_tell};
 
-use crate::support::{id, open, options, record, shared_server, system_clock};
+use crate::support::{cluster_options, id, open, options, record, shared_server, system_clock};
 
 const TOKENS: u64 = 100;
 
@@ -69,6 +69,36 @@ async fn of_many_revocations_each_token_has_one() {
     }
     let scripts = calls(&server, "evalsha") - before;
     assert!(scripts < TOKENS, "{scripts}");
+    let page = PageRequest::new(1_000).unwrap();
+    let feed = driver.list_revoked(&page).await.unwrap();
+    let mut ids: Vec<_> = feed.items.iter().map(|token| token.id).collect();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len() as u64, TOKENS);
+}
+
+/// With several shards each revocation needs a place from what all shards share.
+#[tokio::test(flavor = "multi_thread")]
+async fn revocations_in_many_shards_ask_for_their_places_together() {
+    let Some(cluster) = require_or_tell(Cluster::redis(1, 0, &Settings::new())) else {
+        return;
+    };
+    let options = RedisOptions {
+        replicas: Some(0),
+        ..cluster_options(&cluster, "places")
+    };
+    let driver = filled(&options).await;
+    let server = &cluster.nodes()[0];
+    let before = calls(server, "evalsha");
+    let deletes = (0..TOKENS).map(|number| {
+        let driver = &driver;
+        async move { driver.delete(&id(number)).await }
+    });
+    for outcome in join_all(deletes).await {
+        outcome.unwrap();
+    }
+    let scripts = calls(server, "evalsha") - before;
+    assert!((TOKENS..TOKENS * 3 / 2).contains(&scripts), "{scripts}");
     let page = PageRequest::new(1_000).unwrap();
     let feed = driver.list_revoked(&page).await.unwrap();
     let mut ids: Vec<_> = feed.items.iter().map(|token| token.id).collect();

@@ -54,7 +54,7 @@ impl Backend for Any {
     async fn open_alone(&self, clock: Arc<dyn Clock>) -> Result<Box<dyn Store>> {
         let kind = self.0;
         let machine = blocking(move || kind.own()).await?;
-        let case = Case::open(machine, true, clock, Duration::from_secs(3));
+        let case = Case::open(machine, true, clock, Duration::from_secs(5));
         Ok(Box::new(case.await?))
     }
 }
