@@ -15,7 +15,11 @@ use tokenkeep_core::{
 use tokenkeep_sled::{SledDriver, SledDurability, SledOptions, SledStore};
 
 async fn relaxed(folder: &Path) -> Result<SledStore> {
-    let options = SledOptions::new(folder).with_durability(SledDurability::Relaxed);
+    // Longer than the disk stands still under other programs' writes.
+    let patient = Duration::from_secs(60);
+    let options = SledOptions::new(folder)
+        .with_durability(SledDurability::Relaxed)
+        .with_timeout(patient);
     SledStore::open(options, Arc::new(ManualClock::new(Timestamp::MIN))).await
 }
 
@@ -29,7 +33,7 @@ fn killed(folder: &Path) -> Outcome<TempDir> {
 /// Waits until a kill would lose nothing any more, and gives what it would leave.
 async fn flushed(folder: &Path, driver: &SledDriver) -> Outcome<TempDir> {
     let expected = (count(driver).await?, driver.list_all_revoked().await?);
-    let given_up = Instant::now() + Duration::from_secs(20);
+    let given_up = Instant::now() + Duration::from_secs(120);
     loop {
         let copy = killed(folder)?;
         // Copied in the middle of a write it may be illegible, unlike what a real kill leaves.

@@ -3,6 +3,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use sqlx::sqlite::SqliteConnectOptions;
 use sqlx::{ConnectOptions as _, SqliteConnection};
@@ -27,6 +28,13 @@ const FIRST_STEP: &str = concat!(
     );
     "
 );
+
+/// Calls may take for longer than the disk stands still under other programs' writes.
+fn options(folder: &Path) -> SqliteOptions {
+    let mut options = SqliteOptions::new(folder.join("a.db"));
+    options.common.timeout = Duration::from_secs(60);
+    options
+}
 
 fn clock() -> Arc<ManualClock> {
     Arc::new(ManualClock::new(Timestamp::from_micros("now", 30).unwrap()))
@@ -57,7 +65,7 @@ fn applied(status: &SchemaStatus) -> Vec<(u32, bool, bool)> {
 #[tokio::test]
 async fn each_step_keeps_the_data_of_the_one_before() {
     let folder = tempfile::tempdir().unwrap();
-    let mut options = SqliteOptions::new(folder.path().join("a.db"));
+    let mut options = options(folder.path());
     run(&options.path, FIRST_STEP).await;
 
     let status = sqlite::schema_status(&options).await.unwrap();
@@ -88,7 +96,7 @@ async fn each_step_keeps_the_data_of_the_one_before() {
 #[tokio::test]
 async fn from_nothing_every_step_is_applied_once() {
     let folder = tempfile::tempdir().unwrap();
-    let options = SqliteOptions::new(folder.path().join("a.db"));
+    let options = options(folder.path());
     let status = sqlite::migrate(&options, &clock()).await.unwrap();
     assert_eq!(applied(&status), [(1, true, true), (2, true, true)]);
     assert!(status.is_newest());
@@ -101,7 +109,7 @@ async fn from_nothing_every_step_is_applied_once() {
 async fn ten_that_open_at_once_apply_each_step_once() {
     for _ in 0..5 {
         let folder = tempfile::tempdir().unwrap();
-        let options = SqliteOptions::new(folder.path().join("a.db"));
+        let options = options(folder.path());
         let tasks: Vec<_> = (0..10)
             .map(|_| {
                 let options = options.clone();
@@ -121,7 +129,7 @@ async fn ten_that_open_at_once_apply_each_step_once() {
 #[tokio::test]
 async fn a_newer_version_is_refused_and_named() {
     let folder = tempfile::tempdir().unwrap();
-    let options = SqliteOptions::new(folder.path().join("a.db"));
+    let options = options(folder.path());
     sqlite::migrate(&options, &clock()).await.unwrap();
     run(
         &options.path,
@@ -148,7 +156,7 @@ async fn a_newer_version_is_refused_and_named() {
 #[tokio::test]
 async fn a_step_is_applied_wholly_or_not_at_all() {
     let folder = tempfile::tempdir().unwrap();
-    let options = SqliteOptions::new(folder.path().join("a.db"));
+    let options = options(folder.path());
     run(&options.path, FIRST_STEP).await;
     // The last statement but one of the step stumbles over this.
     run(

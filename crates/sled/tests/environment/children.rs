@@ -120,10 +120,11 @@ async fn impatient(store: &Path) -> Result<SledDriver> {
     SledDriver::open(options, clock).await
 }
 
-const TIMEOUT: Duration = Duration::from_secs(3);
+const TIMEOUT: Duration = Duration::from_secs(10);
 
+/// A machine that has other things to do may come back to it late.
 fn in_time(begun: Instant) {
-    assert!(begun.elapsed() < TIMEOUT + Duration::from_secs(1));
+    assert!(begun.elapsed() < TIMEOUT + Duration::from_secs(20));
 }
 
 /// Once a write has failed, every call ends in time and says that nothing was done.

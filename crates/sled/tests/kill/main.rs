@@ -58,10 +58,15 @@ fn now(round: u32) -> Timestamp {
 }
 
 fn options(folder: &Path, durability: &str) -> SledOptions {
-    SledOptions::new(folder).with_durability(match durability {
+    let durability = match durability {
         "relaxed" => SledDurability::Relaxed,
         _ => SledDurability::Sync,
-    })
+    };
+    // Longer than the disk stands still under other programs' writes.
+    let patient = std::time::Duration::from_secs(60);
+    SledOptions::new(folder)
+        .with_durability(durability)
+        .with_timeout(patient)
 }
 
 fn write_until_killed(

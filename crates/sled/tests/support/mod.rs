@@ -5,6 +5,7 @@ use std::fs;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokenkeep_core::{
     Limits, ManualClock, Result, Timestamp, TokenDriver as _, TokenDriverExt as _, TokenFilter,
@@ -62,9 +63,14 @@ pub(crate) async fn open_store(folder: &Path) -> Result<SledStore> {
 
 /// With data so long that sled puts pages into files of their own.
 fn options(folder: &Path) -> SledOptions {
-    SledOptions::new(folder).with_limits(Limits {
+    let limits = Limits {
         max_data_len: 1 << 20,
-    })
+    };
+    // Longer than the disk stands still under other programs' writes.
+    let patient = Duration::from_secs(60);
+    SledOptions::new(folder)
+        .with_limits(limits)
+        .with_timeout(patient)
 }
 
 fn clock() -> Arc<ManualClock> {

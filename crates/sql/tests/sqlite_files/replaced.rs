@@ -137,7 +137,7 @@ async fn first_error(driver: &SqlDriver) -> tokenkeep_core::Error {
         if let Err(error) = driver.get(&record(1).id).await {
             return error;
         }
-        assert!(began.elapsed().as_secs() < 30, "it never noticed");
+        assert!(began.elapsed().as_secs() < 120, "it never noticed");
     }
 }
 
@@ -145,14 +145,15 @@ async fn first_error(driver: &SqlDriver) -> tokenkeep_core::Error {
 async fn what_is_removed_is_removed_under_the_writers_lock() {
     let folder = folder();
     let file = folder.path().join("a.db");
-    let mut options = options(&file);
-    open(&options).await.unwrap();
+    let patient = options(&file);
+    open(&patient).await.unwrap();
     let mut other = raw(&file).await;
     run(&mut other, "BEGIN IMMEDIATE").await;
-    options.common.timeout = Duration::from_millis(300);
-    assert!(sqlite::drop_namespace(&options).await.is_err());
+    let mut hasty = patient.clone();
+    hasty.common.timeout = Duration::from_millis(300);
+    assert!(sqlite::drop_namespace(&hasty).await.is_err());
     assert!(file.exists());
     run(&mut other, "COMMIT").await;
-    sqlite::drop_namespace(&options).await.unwrap();
+    sqlite::drop_namespace(&patient).await.unwrap();
     assert!(!file.exists());
 }
