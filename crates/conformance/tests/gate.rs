@@ -15,7 +15,7 @@ use tokio::net::{TcpListener, TcpStream, UnixListener};
 use tokio::task::JoinHandle;
 
 /// How long something takes that ends.
-const BOUND: Duration = Duration::from_secs(20);
+const BOUND: Duration = Duration::from_secs(60);
 
 /// How long something is watched that must not happen.
 const WATCHED: Duration = Duration::from_millis(100);
@@ -121,13 +121,13 @@ async fn a_frozen_gate_takes_no_endless_stream() {
     let gate = gate().await;
     let mut stream = connect(&gate).await;
     gate.freeze();
-    let endless = async {
-        loop {
-            stream.write_all(&[0; 65_536]).await.unwrap();
-        }
-    };
-    let sent: Result<(), _> = tokio::time::timeout(Duration::from_secs(1), endless).await;
-    assert!(sent.is_err());
+    let held_up = Duration::from_secs(1);
+    let mut parts = 0;
+    while let Ok(sent) = tokio::time::timeout(held_up, stream.write_all(&[0; 65_536])).await {
+        sent.unwrap();
+        parts += 1;
+        assert!(parts < 16_384, "it takes a gigabyte");
+    }
     let more = stream.try_write(&[0; 65_536]);
     assert_eq!(more.unwrap_err().kind(), ErrorKind::WouldBlock);
 }

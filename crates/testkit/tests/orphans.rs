@@ -15,7 +15,7 @@ use tokenkeep_testkit::{Cluster, Error, Result, SentinelSet, Server, Settings, r
 const ROLE: &str = "TOKENKEEP_TESTKIT_VICTIM";
 
 /// How long a server may outlive its process.
-const BOUND: Duration = Duration::from_secs(30);
+const BOUND: Duration = Duration::from_secs(120);
 
 type Test = fn(Victim) -> std::result::Result<(), Failed>;
 

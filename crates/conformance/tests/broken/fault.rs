@@ -12,8 +12,10 @@ use tokenkeep_core::{
     StoreInfo, Timestamp, TokenDriver, TokenFilter, TokenId, TokenRecord,
 };
 
-/// How long a call waits for another one; it is only a few that are left alone.
-const ALONE: Duration = Duration::from_millis(100);
+/// How long a call waits for another one, and how often it lets others run at least: a machine that has
+/// other things to do may leave them all alone for a while. It is only a few calls that wait in vain.
+const ALONE: Duration = Duration::from_millis(400);
+const TURNS: u32 = 1_000;
 
 /// The reference driver below a fault, and its clock.
 #[derive(Clone, Debug)]
@@ -37,9 +39,10 @@ impl Sound {
     pub(crate) async fn pause(&self) {
         let mine = self.pauses.fetch_add(1, Ordering::SeqCst) + 1;
         let began = Instant::now();
-        for turn in 0.. {
+        for turn in 0_u32.. {
             let met = self.pauses.load(Ordering::SeqCst) > mine;
-            if turn > 10 && met || began.elapsed() > ALONE {
+            let alone = turn > TURNS && began.elapsed() > ALONE;
+            if turn > 10 && met || alone {
                 return;
             }
             tokio::task::yield_now().await;
