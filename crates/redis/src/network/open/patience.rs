@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use futures::future::BoxFuture;
 use tokenkeep_backend::{Call, Cause, Failure, Outcome};
+use tokenkeep_core::ErrorKind;
 use tokio::time::sleep;
 
 /// Between two attempts.
@@ -12,8 +13,8 @@ const PAUSE: Duration = Duration::from_millis(100);
 /// How much earlier than those who wait for it an attempt to connect ends at the most.
 const MOST_EARLY: Duration = Duration::from_millis(500);
 
-/// Asks again and again while what was heard may pass, as a failover does, until the call's end; then it
-/// tells what was heard last.
+/// Asks again and again while what is heard may pass, as a failover does, until the call's end; then it
+/// tells what was heard last. Where nobody is heard at first there is nothing to wait for.
 pub(super) async fn patiently<'a, T>(
     call: &'a Call,
     ask: impl Fn() -> BoxFuture<'a, Outcome<T>> + Send,
@@ -24,13 +25,16 @@ pub(super) async fn patiently<'a, T>(
             Ok(answer) => return Ok(answer),
             Err(failure) => failure,
         };
-        let left = call.deadline().saturating_duration_since(Instant::now());
-        match (failure.cause, heard) {
-            // Of an attempt that was cut off nothing is known.
-            (_, Some(before)) if left.is_zero() => return Err(before),
-            (Cause::Again, _) if !left.is_zero() => heard = Some(failure),
+        let last = match (failure.cause, heard) {
+            (Cause::Again, _) => failure,
+            (Cause::Lost | Cause::Refused(ErrorKind::Unavailable), Some(before)) => before,
             _ => return Err(failure),
+        };
+        let left = call.deadline().saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return Err(last);
         }
+        heard = Some(last);
         sleep(PAUSE.min(left)).await;
     }
 }
@@ -47,7 +51,6 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use futures::FutureExt;
-    use tokenkeep_core::ErrorKind;
 
     use super::*;
 
@@ -69,20 +72,25 @@ mod tests {
 
     #[tokio::test]
     async fn what_may_pass_is_asked_again() {
-        let (outcome, count) = asked(LONG, &[again("one"), again("two"), Ok(7)]).await;
-        assert_eq!((outcome.unwrap(), count), (7, 3));
+        let silence = Failure::refused(ErrorKind::Unavailable, "silence");
+        let passing = [again("one"), Err(Failure::lost("broke")), Err(silence)];
+        let answers = [&passing[..], &[again("two"), Ok(7)]].concat();
+        let (outcome, count) = asked(LONG, &answers).await;
+        assert_eq!((outcome.unwrap(), count), (7, 5));
     }
 
     #[tokio::test]
     async fn what_does_not_pass_ends_it_at_once() {
-        for failure in [
-            Failure::refused(ErrorKind::Config, "never"),
-            Failure::lost("broke"),
+        let never = || Err(Failure::refused(ErrorKind::Config, "never"));
+        let nobody = || Err(Failure::refused(ErrorKind::Unavailable, "nobody"));
+        for (answers, expected) in [
+            (vec![again("one"), never()], "never"),
+            (vec![never()], "never"),
+            (vec![nobody()], "nobody"),
         ] {
-            let answers = [again("one"), Err(failure.clone())];
             let (outcome, count) = asked(LONG, &answers).await;
-            assert_eq!(outcome.unwrap_err().message, failure.message);
-            assert_eq!(count, 2);
+            assert_eq!(&*outcome.unwrap_err().message, expected);
+            assert_eq!(count, answers.len());
         }
     }
 

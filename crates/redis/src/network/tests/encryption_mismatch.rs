@@ -1,25 +1,29 @@
 //! One side that encrypts and one that does not.
 
+use std::io::{Read, Write};
+use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use tokenkeep_backend::TlsMode;
 use tokenkeep_core::{Error, ErrorKind};
 use tokenkeep_testkit::{Cluster, SentinelSet, Server, Settings, require_or_tell};
 
-use super::support::{cluster_options, options, redis, refusal, sentinel_options};
+use super::support::{LONG, cluster_options, options, redis, refusal, sentinel_options};
 use crate::options::RedisOptions;
-
-/// Much shorter than the timeout.
-const SOON: Duration = Duration::from_secs(6);
 
 /// How opening in this mode ends, long before its time.
 async fn refused_soon(mut options: RedisOptions, mode: TlsMode) -> Error {
     options.tls.mode = mode;
-    options.timeout = 10 * SOON;
+    options.timeout = 2 * LONG;
     let began = Instant::now();
-    let error = refusal(&options).await;
-    assert!(began.elapsed() < SOON, "{error}");
-    error
+    loop {
+        let error = refusal(&options).await;
+        assert!(began.elapsed() < LONG / 2, "{error}");
+        // Each of several servers has less than a second to be told from a silent one.
+        if !error.message().contains("in time") {
+            return error;
+        }
+    }
 }
 
 /// The error is of this kind, and names one of these servers and what may be the matter.
@@ -39,7 +43,7 @@ async fn a_server_without_tls_is_told_from_one_that_is_silent() {
     server.freeze().unwrap();
     let mut options = options(&server);
     options.tls.mode = TlsMode::Require;
-    options.timeout = Duration::from_millis(800);
+    options.timeout = Duration::from_secs(2);
     let error = refusal(&options).await;
     let part = "no TLS answer in time";
     assert_told(&error, ErrorKind::Unavailable, servers, part);
@@ -60,13 +64,28 @@ async fn a_server_with_tls_may_be_why_a_plain_connection_ends() {
     assert_told(&error, ErrorKind::Unavailable, servers, part);
 }
 
+/// Takes the only place there is, once the one who set it so has left.
+fn only_client(server: &Server) -> TcpStream {
+    let began = Instant::now();
+    loop {
+        assert!(began.elapsed() < LONG);
+        let mut client = TcpStream::connect(server.address()).unwrap();
+        let mut heard = [0; 64];
+        let written = client.write_all(b"PING\r\n");
+        let count = written.and_then(|()| client.read(&mut heard)).unwrap_or(0);
+        if heard[..count].starts_with(b"-NOAUTH") {
+            return client;
+        }
+    }
+}
+
 #[tokio::test]
 async fn a_full_server_without_tls_answers_before_it_is_asked() {
     let Some(server) = redis() else { return };
     server
         .command(&["CONFIG", "SET", "maxclients", "1"])
         .unwrap();
-    let holder = std::net::TcpStream::connect(server.address()).unwrap();
+    let holder = only_client(&server);
     let error = refused_soon(options(&server), TlsMode::Require).await;
     let servers = std::slice::from_ref(&server);
     assert_told(&error, ErrorKind::Config, servers, "a port without TLS?");

@@ -20,9 +20,9 @@ async fn a_failover_of_sentinels_is_waited_for() {
     };
     let mut options = sentinel_options(&set);
     options.timeout = LONG;
-    open(&options).await.count("a", LONG).await.unwrap();
+    open(&options).await.get("a", LONG).await.unwrap();
     set.kill_master().unwrap();
-    open(&options).await.count("a", LONG).await.unwrap();
+    open(&options).await.get("a", LONG).await.unwrap();
 }
 
 #[tokio::test]
@@ -35,7 +35,7 @@ async fn a_failover_that_does_not_come_is_waited_for_no_longer_than_asked() {
     options.timeout = 3 * SECOND;
     let began = Instant::now();
     let error = refusal(&options).await;
-    assert!(began.elapsed() > SECOND && began.elapsed() < 10 * SECOND);
+    assert!(began.elapsed() > SECOND && began.elapsed() < LONG / 2);
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     let expected = format!("{}: no connection", master.address());
     assert!(error.to_string().contains(&expected), "{error}");
