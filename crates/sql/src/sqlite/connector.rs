@@ -39,6 +39,7 @@ pub(super) struct Connector {
     text: String,
     create: bool,
     busy: Duration,
+    margin: Duration,
     synchronous: SqliteSynchronous,
 }
 
@@ -70,6 +71,7 @@ impl Connector {
             text,
             create: options.create,
             busy: (options.common.timeout / 8).min(MAX_BUSY),
+            margin: options.common.timeout / 8,
             synchronous,
         })
     }
@@ -93,6 +95,12 @@ impl Connector {
     /// How long SQLite itself waits for another program.
     pub(super) const fn busy(&self) -> Duration {
         self.busy
+    }
+
+    /// How much of a call's time has to be left for a write to begin. One that is cut off leaves doubt,
+    /// and on a busy machine a wait that is over is heard of late.
+    pub(super) fn margin(&self) -> Duration {
+        self.margin.max(self.busy * 2)
     }
 
     /// Whether a file that is not there may be made.

@@ -23,6 +23,8 @@ pub(super) struct Links {
     file: Arc<StoreFile>,
     /// How long SQLite itself waits for another program.
     busy: Duration,
+    /// How much of a call's time has to be left for a write to begin.
+    margin: Duration,
 }
 
 impl Links {
@@ -40,6 +42,7 @@ impl Links {
             writer: pool(Role::Writes, 1)?,
             readers: pool(Role::Reads, readers)?,
             busy: connector.busy(),
+            margin: connector.margin(),
             file,
         })
     }
@@ -55,7 +58,7 @@ impl Links {
         self.file.glance().await?;
         let link = self.writer.link(call).await?;
         let left = call.deadline().saturating_duration_since(Instant::now());
-        if left > self.busy * 2 {
+        if left > self.margin {
             return Ok(link);
         }
         let problem = "another program, or earlier calls, held the file for too long";
