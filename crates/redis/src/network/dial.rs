@@ -125,11 +125,13 @@ impl Attempt<'_> {
         S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
     {
         let greeting = self.dialer.greeting();
-        let exchange = greeting::exchange(&mut stream, &greeting, unheard);
+        let greeted = async {
+            let exchange = greeting::exchange(&mut stream, &greeting, unheard);
+            exchange.await.map_err(|failure| refused(&failure))?;
+            Connection::over(stream, self.server, self.doubt).await
+        };
         let problem = "it takes connections and answers nothing";
-        let greeted = self.in_time(exchange, problem).await;
-        greeted.map_err(|failure| refused(&failure))?;
-        Connection::over(stream, self.server, self.doubt).await
+        self.in_time(greeted, problem).await
     }
 
     async fn in_time<T>(
