@@ -14,8 +14,8 @@ use tokenkeep_core::{
 
 /// How long a call waits for another one, and how often it lets others run at least: a machine that has
 /// other things to do may leave them all alone for a while. It is only a few calls that wait in vain.
-const ALONE: Duration = Duration::from_millis(400);
-const TURNS: u32 = 1_000;
+const ALONE: Duration = Duration::from_millis(100);
+const TURNS: u32 = 200;
 
 /// The reference driver below a fault, and its clock.
 #[derive(Clone, Debug)]
