@@ -14,7 +14,7 @@ use super::flight::Flight;
 use super::job::Job;
 use super::node::Node;
 use super::owners::Owners;
-use super::replies::{self, Answer};
+use super::replies::{self, Answer, Refusal};
 use super::slots;
 use super::terms::Terms;
 use crate::options::{Address, Host};
@@ -58,7 +58,7 @@ impl Cluster {
 
     pub(super) async fn send(&self, call: &Call, job: Job<'_>) -> Outcome<Answer> {
         let mut node = self.owner(job.slot).await?;
-        let mut refusal = String::new();
+        let mut refusal = "".into();
         for _ in 0..MOST_REDIRECTIONS {
             let error = match node.send(call, job.effect, job.command).await {
                 Ok(Ok(value)) => return Ok(Ok(value)),
@@ -66,7 +66,7 @@ impl Cluster {
                 Err(failure) => return Err(self.unreachable(failure, &node).await),
             };
             call.not_sent();
-            refusal = replies::text(&error);
+            refusal = replies::failure(&error).message;
             node = match error.code() {
                 "MOVED" => match self.believe(job.slot, &error, &node) {
                     Some(owner) => owner,
@@ -158,10 +158,10 @@ impl Cluster {
     }
 
     /// The owners are asked for again before the next attempt.
-    async fn again(&self, error: &ServerError) -> Failure {
+    async fn again(&self, refusal: &Refusal) -> Failure {
         // Whether they were found shows in that attempt.
         let _ = self.refresh().await;
-        Failure::again(replies::text(error))
+        Failure::again(replies::failure(refusal).message)
     }
 
     /// A node that cannot be reached may have lost its slots to another.
@@ -219,7 +219,7 @@ impl Shared {
                     self.owners().replace(&ranges);
                     return Ok(());
                 }
-                Err(failure) => outcome = Err(failure),
+                Err(failure) => outcome = Err(graver(outcome, failure)),
             }
         }
         outcome
@@ -229,12 +229,20 @@ impl Shared {
         let answer = node.ask(self.patience, &slots_command()).await?;
         match slots::ranges(&answer, name_of(node)) {
             Some(ranges) if !ranges.is_empty() => Ok(ranges),
-            _ => Err(Failure::again("the node knows of no slots")),
+            _ => Err(node.named(Failure::again("the node knows of no slots"))),
         }
     }
 
     fn owners(&self) -> MutexGuard<'_, Owners> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// What to tell of two nodes that gave no answer: a refusal that will not pass, before what may.
+fn graver(before: Outcome<()>, failure: Failure) -> Failure {
+    match before {
+        Err(before) if before.cause == Cause::Refused(ErrorKind::Config) => before,
+        _ => failure,
     }
 }
 
