@@ -4,8 +4,11 @@ use std::ops::RangeInclusive;
 use std::time::Duration;
 
 use super::Cluster;
+use super::view::View;
 use crate::engine::{ADMIN, ADMIN_PASSWORD};
 use crate::error::Result;
+use crate::processes;
+use crate::replication::PAUSE;
 use crate::server::Server;
 
 /// How long one move of keys may take; between the servers in milliseconds.
@@ -33,6 +36,7 @@ impl Cluster {
     ///
     /// [`Error::Failed`](crate::Error::Failed) with what a node complained of.
     pub fn move_slots(&self, slots: RangeInclusive<u16>, to: &Server) -> Result<()> {
+        self.wait_heard(to)?;
         slots
             .into_iter()
             .try_for_each(|slot| self.move_slot(slot, to, BATCH, &mut |_| {}))
@@ -50,9 +54,33 @@ impl Cluster {
         to: &Server,
         mut step: impl FnMut(Step),
     ) -> Result<()> {
+        self.wait_heard(to)?;
         slots
             .into_iter()
             .try_for_each(|slot| self.move_slot(slot, to, "1", &mut step))
+    }
+
+    /// Waits until a node has heard of all earlier moves. Else it may claim a slot with a lower number than its
+    /// former master has for it, and take word of that, which is still on its way, for newer than its own: then
+    /// each of the two says for ever that the slot is the other's.
+    fn wait_heard(&self, to: &Server) -> Result<()> {
+        let heard = || self.has_heard(to).unwrap_or(false);
+        processes::until_every(
+            PAUSE,
+            "the slots' new master to hear of earlier moves",
+            heard,
+        )
+    }
+
+    fn has_heard(&self, to: &Server) -> Result<bool> {
+        let view = View::of(to)?;
+        for node in self.masters()?.into_iter().filter(|node| node.is_awake()) {
+            let id = self.id(node)?;
+            if View::of(node)?.epoch_of(id) != view.epoch_of(id) {
+                return Ok(false);
+            }
+        }
+        Ok(true)
     }
 
     fn move_slot(

@@ -15,6 +15,7 @@ struct Seen {
     id: String,
     flags: String,
     master: String,
+    epoch: String,
     slots: Vec<RangeInclusive<u16>>,
 }
 
@@ -43,6 +44,12 @@ impl View {
     pub(super) fn replica_of(&self, master: &str) -> Option<&str> {
         let replica = self.0.iter().find(|seen| seen.master == master);
         replica.map(|seen| seen.id.as_str())
+    }
+
+    /// The age of what this node claims: of two claims to one slot the higher counts.
+    pub(super) fn epoch_of(&self, id: &str) -> Option<&str> {
+        let node = self.0.iter().find(|seen| seen.id == id);
+        node.map(|seen| seen.epoch.as_str())
     }
 
     pub(super) fn has_slots(&self, id: &str) -> bool {
@@ -91,6 +98,7 @@ impl Seen {
             id: (*fields.first()?).to_owned(),
             flags: (*fields.get(2)?).to_owned(),
             master: (*fields.get(3)?).to_owned(),
+            epoch: (*fields.get(6)?).to_owned(),
             slots: fields
                 .get(8..)
                 .unwrap_or_default()

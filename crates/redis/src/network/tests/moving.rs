@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use tokenkeep_backend::Cause;
 use tokenkeep_testkit::{Cluster, Server, Settings, Step, require_or_tell};
 
 use super::support::{LONG, cluster_options, open, text, unavailable};
@@ -71,7 +72,10 @@ async fn readers_follow_a_slot_on_its_way_and_scripts_wait_for_it() {
     };
     for run in [opened, moved] {
         let failure = run.as_ref().unwrap_err();
-        assert!(unavailable(failure), "{failure:?}");
+        // Its time may end while a server has yet to say that it does nothing.
+        let is_cut = failure.cause == Cause::Lost;
+        assert!(is_cut || unavailable(failure), "{failure:?}");
     }
+    // None of them has run.
     assert_eq!(*closed.as_ref().unwrap(), 1);
 }
