@@ -111,6 +111,32 @@ impl SqliteSchema {
         done.map(|_| ()).map_err(failed)
     }
 
+    /// Opens the file if it is not open; as often as another program holds it, which the caller bounds.
+    async fn open(&mut self, create: bool) -> Outcome<()> {
+        while self.connection.is_none() {
+            let opened = self.connector.open(Role::Writes, create).await;
+            match opened.map_err(opening) {
+                Ok(connection) => self.connection = Some(connection),
+                Err(failure) if failure.cause == Cause::Again => tokio::time::sleep(PAUSE).await,
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok(())
+    }
+
+    /// The steps that were applied to the file, which is open.
+    async fn versions(&mut self) -> Outcome<Vec<u32>> {
+        if !self.has_tables().await? {
+            return Ok(Vec::new());
+        }
+        let versions = sqlx::query("SELECT version FROM migrations ORDER BY version");
+        let rows = versions.fetch_all(self.connection()?).await;
+        let rows = rows.map_err(reading)?;
+        rows.iter()
+            .map(|row| row.try_get(0).map_err(reading))
+            .collect()
+    }
+
     /// As long as another program holds the file; the caller bounds it.
     async fn run_in_the_end(&mut self, statement: &'static str) -> Outcome<()> {
         loop {
@@ -136,26 +162,19 @@ impl Schema for SqliteSchema {
                     false => Err(self.refused("does not exist")),
                 };
             }
-            let connection = self.connector.open(Role::Writes, false).await;
-            self.connection = Some(connection.map_err(opening)?);
+            self.open(false).await?;
         }
-        if !self.has_tables().await? {
-            return Ok(Vec::new());
+        loop {
+            match self.versions().await {
+                // Another node makes the schema; the caller bounds this too.
+                Err(failure) if failure.cause == Cause::Again => tokio::time::sleep(PAUSE).await,
+                versions => return versions,
+            }
         }
-        let versions = sqlx::query("SELECT version FROM migrations ORDER BY version");
-        let rows = versions.fetch_all(self.connection()?).await;
-        let rows = rows.map_err(reading)?;
-        rows.iter()
-            .map(|row| row.try_get(0).map_err(reading))
-            .collect()
     }
 
     async fn lock(&mut self) -> Outcome<()> {
-        if self.connection.is_none() {
-            let create = self.connector.may_create();
-            let connection = self.connector.open(Role::Writes, create).await;
-            self.connection = Some(connection.map_err(opening)?);
-        }
+        self.open(self.connector.may_create()).await?;
         self.keep_log().await?;
         self.run_in_the_end(statements::BEGIN).await
     }
