@@ -19,7 +19,7 @@ pub use compare::{Compared, tell_compared};
 pub use figures::{Cell, median, ratio, table};
 pub use loops::{Work, callers, threads};
 pub use machine::{disk_bytes, resident_bytes};
-pub use raw_redis::{RawConnection, RawRedis};
+pub use raw_redis::{IndexesLive, RawConnection, RawRedis};
 pub use raw_sled::RawSled;
 pub use raw_sql::{RawMysql, RawPostgres, RawResult, RawSql, RawSqlite};
 pub use store::{Store, store};

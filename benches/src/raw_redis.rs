@@ -1,6 +1,7 @@
 //! redis-rs by itself, on keys like the driver's: the least work that could be right.
 //!
-//! Its indexes have no TTL of their own, the server's expiry is all that a token has, and nothing is decoded.
+//! The server's expiry is all that a token has, and nothing is decoded. Its indexes live as long as their longest
+//! member, as ours do, or for ever where that is asked for.
 
 mod connection;
 mod token;
@@ -15,6 +16,15 @@ use crate::RawResult;
 
 const CREATE: &str = include_str!("raw_redis/create.lua");
 const REVOKE: &str = include_str!("raw_redis/revoke.lua");
+
+/// How long the raw client's indexes live.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum IndexesLive {
+    /// As long as their longest member, as the driver's do.
+    AsLongAsNeeded,
+    /// For ever: less work, and each index outlives its tokens.
+    ForEver,
+}
 
 /// The least work that could be right, on one server or a Cluster.
 #[derive(Debug)]
@@ -69,27 +79,16 @@ impl RawRedis {
         }
     }
 
-    /// Stores a token and its entries in one transaction, which cannot see whether the id is taken.
-    ///
-    /// # Errors
-    ///
-    /// What the server answers.
-    pub async fn create_blindly(&self, record: &TokenRecord) -> RawResult<()> {
-        let mut commands = redis::pipe();
-        commands.atomic();
-        self.add(&mut commands, record);
-        let count = commands.len();
-        // Behind the answers to MULTI and to what was queued comes the one that counts.
-        self.connection.call_all(&commands, count + 1, 1).await?;
-        Ok(())
-    }
-
     /// Stores a token and its entries in one script, unless the id is taken; tells whether it did.
     ///
     /// # Errors
     ///
     /// What the server answers.
-    pub async fn create(&self, record: &TokenRecord) -> RawResult<bool> {
+    pub async fn create(&self, record: &TokenRecord, indexes_live: IndexesLive) -> RawResult<bool> {
+        let lifetime = match indexes_live {
+            IndexesLive::AsLongAsNeeded => (self.ttl(record) * 9 / 8 + 60_000).to_string(),
+            IndexesLive::ForEver => String::new(),
+        };
         let shard = self.shard(&record.id);
         let indexes = shard.indexes(record);
         let mut command = Cmd::new();
@@ -103,7 +102,8 @@ impl RawRedis {
             .arg(token::value(record))
             .arg(self.ttl(record))
             .arg(token::expiry_entry(record))
-            .arg(record.id.as_bytes().as_slice());
+            .arg(record.id.as_bytes().as_slice())
+            .arg(lifetime);
         Ok(self.connection.call(&command).await? == Value::Int(1))
     }
 

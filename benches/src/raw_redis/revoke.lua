@@ -10,4 +10,9 @@ for kind = 1, 5 do
 end
 redis.call('SET', KEYS[1], 'r' .. value:sub(2, at - 1), 'KEEPTTL')
 redis.call('ZADD', ARGV[1] .. 'revoked', ARGV[3] or redis.call('INCR', ARGV[1] .. 'place'), ARGV[2])
+-- It lives as long as its longest member, as the driver's does.
+local left = redis.call('PTTL', KEYS[1])
+if redis.call('PTTL', ARGV[1] .. 'revoked') < left then
+  redis.call('PEXPIRE', ARGV[1] .. 'revoked', string.format('%.0f', left * 9 / 8 + 60000))
+end
 return 1

@@ -3,7 +3,7 @@
 use std::error::Error;
 use std::sync::Arc;
 
-use tokenkeep_benches::{Cell, Compared, RawRedis, RawResult, Tokens, Work, callers};
+use tokenkeep_benches::{Cell, Compared, IndexesLive, RawRedis, RawResult, Tokens, Work, callers};
 use tokenkeep_core::{Result, TokenDriver, TokenRecord};
 
 use super::stores::Stores;
@@ -65,10 +65,11 @@ fn spread(number: usize, size: usize) -> tokenkeep_core::TokenId {
 
 /// Stores new tokens one by one and revokes them one by one.
 pub(crate) async fn writes(stores: &mut Stores, rounds: usize) -> Fallible<Vec<Compared>> {
-    let (mut creates, mut revokes) = (Vec::new(), Vec::new());
+    let (mut creates, mut leaks, mut revokes) = (Vec::new(), Vec::new(), Vec::new());
     for (callers, calls) in WRITES {
         let work = Work { callers, calls };
         let mut created = empty("create", callers);
+        let mut leaky = empty("create, raw leaves indexes behind", callers);
         let mut revoked = empty("revoke", callers);
         for _ in 0..rounds {
             let first = stores.store.fresh(calls);
@@ -76,14 +77,23 @@ pub(crate) async fn writes(stores: &mut Stores, rounds: usize) -> Fallible<Vec<C
             let (ours, raw) = both(stores);
             let records = move |number| tokens.token(first + number);
             created.ours.push(create_ours(work, ours, records).await?);
-            created.raw.push(create_raw(work, raw, records).await?);
+            let lives = IndexesLive::AsLongAsNeeded;
+            let cell = create_raw(work, Arc::clone(&raw), records, lives).await?;
+            created.raw.push(cell);
+            let other = stores.store.fresh(calls);
+            let records = move |number| tokens.token(other + number);
+            let cell = create_raw(work, raw, records, IndexesLive::ForEver).await?;
+            leaky.raw.push(cell);
             let (ours, raw) = both(stores);
             revoked.ours.push(revoke_ours(work, ours, first).await?);
             revoked.raw.push(revoke_raw(work, raw, first).await?);
         }
+        leaky.ours.clone_from(&created.ours);
         creates.push(created);
+        leaks.push(leaky);
         revokes.push(revoked);
     }
+    creates.extend(leaks);
     creates.extend(revokes);
     Ok(creates)
 }
@@ -104,11 +114,12 @@ async fn create_raw(
     work: Work,
     client: Raw,
     record: impl Fn(usize) -> Result<TokenRecord> + Send + Sync + Copy + 'static,
+    lives: IndexesLive,
 ) -> Result<Cell> {
     callers(work, move |number| {
         let client = Arc::clone(&client);
         async move {
-            let was_stored = must(client.create(&record(number)?).await);
+            let was_stored = must(client.create(&record(number)?, lives).await);
             assert!(was_stored, "the raw client found the id taken");
             Ok(())
         }

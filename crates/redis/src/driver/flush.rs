@@ -2,6 +2,7 @@
 //! it has (R13).
 
 use std::num::NonZeroU32;
+use std::time::{Duration, Instant};
 
 use tokenkeep_backend::{Effect, Outcome};
 use tokenkeep_core::{Flushed, Result, Timestamp};
@@ -14,6 +15,10 @@ use crate::script::FLUSH;
 /// How many tokens one step looks at. Whoever reads meanwhile waits for a step, and for each token the server
 /// gives several commands.
 const STEP: &[u8] = b"25";
+
+/// The longest pause after a step. Each is as long as the step was, so that a server, which does one thing at a
+/// time, has as much left for others as the flush takes.
+const LONGEST_PAUSE: Duration = Duration::from_millis(10);
 
 /// What one step did, and what it left.
 struct Step {
@@ -34,6 +39,7 @@ pub(super) async fn flush_expired(core: &Core, limit: NonZeroU32) -> Result<Flus
     let mut flushed = Flushed::default();
     for shard in waiting(core, now).await? {
         loop {
+            let started = Instant::now();
             let limit = u64::from(limit.get()) - flushed.removed;
             let step = step(core, shard, limit, now).await;
             let step = step.map_err(|failure| of_a_part(failure, flushed.removed > 0))?;
@@ -47,6 +53,7 @@ pub(super) async fn flush_expired(core: &Core, limit: NonZeroU32) -> Result<Flus
                 }
                 Left::Unknown => {}
             }
+            tokio::time::sleep(started.elapsed().min(LONGEST_PAUSE)).await;
         }
     }
     Ok(flushed)

@@ -30,11 +30,12 @@ for at = 6, #ARGV, 2 do
         answer = { 2, sub(value, rest, rest + 7), sub(value, rest + 8) }
       else
         if not highest then
-          -- See part_revoke.lua.
-          highest = tonumber(call('ZREVRANGE', P .. 'revoked', 0, 0, 'WITHSCORES')[2] or 0)
-          highest = math.max(highest, tonumber(call('GET', P .. 'place') or 0))
+          highest = math.max(tonumber(call('GET', P .. 'place') or 0), tonumber(ARGV[4]) - 1)
+          -- As many places as may be needed, noted before the first is given: so none is given twice, wherever
+          -- this script ends. Where the counter is lost the clock is ahead of what was given.
+          call('SET', P .. 'place', string.format('%.0f', highest + (#ARGV - 5) / 2))
         end
-        highest = math.max(highest + 1, tonumber(ARGV[4]))
+        highest = highest + 1
         place = string.format('%.0f', highest)
         call('SET', key, '\1\1' .. sub(value, 3, rest - 1) .. ARGV[3] .. ARGV[at + 1], 'KEEPTTL')
         local from = 29
@@ -53,7 +54,6 @@ for at = 6, #ARGV, 2 do
   answers[#answers + 1] = answer
 end
 if place then
-  call('SET', P .. 'place', place)
   -- The feed lives as long as its longest member, and the order of expiry as long as that; see part_index.lua.
   for _, name in ipairs({ 'revoked', 'expiry' }) do
     local left = call('PTTL', P .. name)
