@@ -9,6 +9,8 @@ use redis::Script as Hashed;
 pub(crate) struct Script {
     body: String,
     sha: String,
+    /// Whether what it did has to survive what acknowledged writes survive.
+    pub(crate) is_kept: bool,
 }
 
 impl Script {
@@ -19,7 +21,19 @@ impl Script {
             body.push_str(part);
         }
         let sha = Hashed::new(&body).get_hash().to_owned();
-        Self { body, sha }
+        Self {
+            body,
+            sha,
+            is_kept: true,
+        }
+    }
+
+    /// The same, where what comes back after a crash is done again.
+    fn repeatable(self) -> Self {
+        Self {
+            is_kept: false,
+            ..self
+        }
     }
 
     /// The whole text.
@@ -131,7 +145,7 @@ pub(crate) static REVOKED_PAGE: LazyLock<Script> = LazyLock::new(|| {
 /// Removes expired tokens.
 pub(crate) static FLUSH: LazyLock<Script> = LazyLock::new(|| {
     let own = include_str!("scripts/flush.lua");
-    Script::new(FREES, &[BASE, RECORD, INDEX, UNLINK, own])
+    Script::new(FREES, &[BASE, RECORD, INDEX, UNLINK, own]).repeatable()
 });
 
 #[cfg(test)]

@@ -101,13 +101,12 @@ impl Bulk<'_> {
     async fn walk_all(&self, found: &mut Found) -> Result<bool> {
         let (call, now) = (self.core.call(), self.core.now());
         let shards = self.core.keys.len();
-        // For the first step along each index, and for the first of those after it.
-        let taken = places::take(self.core, &call, now, 2 * STEP * shards).await;
-        let least = taken.map_err(|failure| self.error(failure))?;
-        let first = |shard: usize| least + (STEP * shard) as u64;
+        // For the first step along each index, and for the first of those after it. Shards may give the same.
+        let taken = places::take(self.core, &call, now, 2 * STEP).await;
+        let first = taken.map_err(|failure| self.error(failure))?;
         let fence = Fence::new(self.core, &self.selection.index);
         let mark = fence.mark();
-        let steps = scatter(0..shards, |shard| self.along(mark, shard, first(shard)));
+        let steps = scatter(0..shards, |shard| self.along(mark, shard, first));
         let ends = self.ends(fence.around(steps).await, found)?;
         if ends == [End::AtOnce] {
             fence.was_not_needed();
@@ -116,8 +115,8 @@ impl Bulk<'_> {
         if ends.contains(&End::Lapsed) {
             return Ok(false);
         }
-        let first = |shard: usize| first(shards + shard);
-        let steps = scatter(0..shards, |shard| self.late(mark, shard, first(shard)));
+        let later = first + STEP as u64;
+        let steps = scatter(0..shards, |shard| self.late(mark, shard, later));
         let ends = self.ends(fence.around(steps).await, found)?;
         if ends.contains(&End::Lapsed) {
             return Ok(false);

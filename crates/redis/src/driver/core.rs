@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::Value;
-use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome};
+use tokenkeep_backend::{Call, Cause, ENDLESS, Effect, Failure, Outcome};
 use tokenkeep_core::{Clock, Error, ErrorKind, Timestamp, TokenId};
 
 use super::gathered::Gathers;
@@ -38,6 +38,11 @@ impl Core {
     /// The bound of a call that begins now.
     pub(super) fn call(&self) -> Call {
         Call::within(self.timeout)
+    }
+
+    /// The bound of what is done for several calls that began by now: they have time left to be told why it failed.
+    pub(super) fn call_of_many(&self) -> Call {
+        Call::within(self.timeout.min(ENDLESS) / 16 * 15)
     }
 
     /// Whether the store has more than one shard.
@@ -124,6 +129,12 @@ pub(super) fn about(id: &TokenId) -> impl Fn(Failure) -> Failure {
         }
         _ => failure,
     }
+}
+
+/// The failure of a revocation that cannot be noted, and so was not made.
+pub(super) fn no_feed() -> Failure {
+    let problem = "something else was written over the feed of revocations";
+    Failure::refused(ErrorKind::Corrupt, problem)
 }
 
 /// The error of a call that reads.

@@ -212,7 +212,7 @@ async fn fly<B: Batch>(mut flight: Flight<B>) {
             .map(|waiting| (waiting.request, waiting.answer))
             .unzip();
         // A caller that is gone needs no answer.
-        match B::execute(&core, &core.call(), &requests).await {
+        match B::execute(&core, &core.call_of_many(), &requests).await {
             Ok(answers) => {
                 for (caller, answer) in callers.into_iter().zip(answers) {
                     let _ = caller.send(Ok(answer));

@@ -9,7 +9,7 @@ use redis::{Value, cmd};
 use tokenkeep_backend::{Call, Effect, Outcome};
 use tokenkeep_core::TokenId;
 
-use super::core::{Core, KEPT};
+use super::core::{Core, KEPT, no_feed};
 use super::gather::{Batch, Gather};
 use super::places::{self, Wish};
 use crate::network::Slot;
@@ -108,6 +108,7 @@ impl Batch for Revocation {
                     Ok(true)
                 }
                 3 => sensible(Err(unreadable(*id))),
+                4 => Err(no_feed()),
                 _ => Ok(false),
             });
         }

@@ -81,7 +81,7 @@ pub(super) async fn note(core: &Core, call: &Call, taken: u64, given: u64) -> Ou
     }
 }
 
-/// Raises the counter where a revocation ended between the two; tells how high it is at least.
+/// Raises the counter where a revocation ended between the two.
 pub(super) async fn raise(core: &Core, call: &Call, seen: u64) -> Outcome<()> {
     ask(core, call, 0, seen).await.map(drop)
 }

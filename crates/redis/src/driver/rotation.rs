@@ -23,7 +23,7 @@ use tokenkeep_core::{
     Error, Limits, Result, Rotation, Timestamp, TokenId, TokenRecord, TokenState,
 };
 
-use super::core::{Core, KEPT, about, lifetime, reading, touched, untouched, writing};
+use super::core::{Core, KEPT, about, lifetime, no_feed, reading, touched, untouched, writing};
 use super::{places, single};
 use crate::record::{decode_revocation, encode, unreadable};
 use crate::reply::{Reply, sensible, strange};
@@ -201,6 +201,7 @@ impl Rotating<'_> {
             }
             // No other code is left of a rotation in one step.
             3 => sensible(Err(unreadable(*self.old))),
+            4 => Err(no_feed()),
             _ => Err(strange()),
         }
     }

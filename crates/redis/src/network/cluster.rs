@@ -60,7 +60,7 @@ impl Cluster {
         let mut node = self.owner(job.slot).await?;
         let mut refusal = "".into();
         for _ in 0..MOST_REDIRECTIONS {
-            let error = match node.send(call, job.effect, job.command).await {
+            let error = match node.send(call, job.awaited_as(), job.command).await {
                 Ok(Ok(value)) => return Ok(Ok(value)),
                 Ok(Err(error)) => error,
                 Err(failure) => return Err(self.unreachable(failure, &node).await),

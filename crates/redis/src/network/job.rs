@@ -16,6 +16,16 @@ pub(super) struct Job<'a> {
     pub(super) script: Option<&'a Script>,
 }
 
+impl Job<'_> {
+    /// What its answer waits for: that of a script whose work may be lost waits for nothing, like a read's.
+    pub(super) fn awaited_as(&self) -> Effect {
+        match self.script {
+            Some(script) if !script.is_kept => Effect::Reads,
+            _ => self.effect,
+        }
+    }
+}
+
 /// The command that runs a script by its hash.
 pub(super) fn by_hash(script: &Script, key: &[u8], arguments: &[&[u8]]) -> Cmd {
     let size: usize = arguments.iter().map(|argument| argument.len() + 16).sum();

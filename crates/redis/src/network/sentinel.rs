@@ -73,7 +73,7 @@ impl Sentinel {
 
     pub(super) async fn send(&self, call: &Call, job: Job<'_>) -> Outcome<Answer> {
         let master = self.master().await?;
-        match master.send(call, job.effect, job.command).await {
+        match master.send(call, job.awaited_as(), job.command).await {
             Ok(Err(error)) if replies::is_no_master(&error) => {
                 self.shared.forget(&master);
                 Err(Failure::again(replies::failure(&error).message))

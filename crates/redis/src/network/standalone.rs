@@ -25,7 +25,7 @@ impl Standalone {
     }
 
     pub(super) async fn send(&self, call: &Call, job: Job<'_>) -> Outcome<Answer> {
-        let answer = self.node.send(call, job.effect, job.command).await?;
+        let answer = self.node.send(call, job.awaited_as(), job.command).await?;
         if let Err(error) = &answer
             && replies::is_no_master(error)
         {

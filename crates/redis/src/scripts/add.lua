@@ -12,16 +12,22 @@ if not call('SET', ARGV[1], ARGV[2], 'NX', 'PX', ARGV[3]) then return 0 end
 local least = tonumber(ARGV[3])
 local longest = least
 -- The scores are text: a number would be written out with all its digits first.
-call('ZADD', ARGV[5], '0', ARGV[6])
+local added = redis.pcall('ZADD', ARGV[5], '0', ARGV[6])
 for at = 8, #ARGV do
+  if type(added) == 'table' then break end
   local key = ARGV[at]
-  call('ZADD', key, '0', ARGV[7])
+  added = redis.pcall('ZADD', key, '0', ARGV[7])
   local left = call('PTTL', key)
   if left < least then
     call('PEXPIRE', key, ARGV[4])
     left = tonumber(ARGV[4])
   end
   if left > longest then longest = left end
+end
+if type(added) == 'table' then
+  -- Something else was written over a key. What entries there are go at the expiry that the token would have had.
+  call('UNLINK', ARGV[1])
+  return added
 end
 -- The order of expiry lives as long as any index; see part_index.lua.
 if call('PTTL', ARGV[5]) < longest then

@@ -16,11 +16,12 @@ local function revoke_all(ids, most)
     elseif not is_readable then
       answer[4] = id
     elseif does_match and not passed(value, 3) and byte(value, 2) == ACTIVE then
+      reserve(#ids)
       revoke(id, value, '')
       answer[#answer + 1] = id
       answer[#answer + 1] = call('GET', P .. 'turn:' .. id) or ''
     end
   end
-  answer[3] = remember_place()
+  answer[3] = last_place()
   return answer
 end

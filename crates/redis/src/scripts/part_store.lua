@@ -21,7 +21,14 @@ local function store(id, value, ttl)
   ttl = tonumber(ttl)
   call('ZADD', P .. 'expiry', 0, entry)
   local indexes = index_keys(anchors(value))
-  for _, index in ipairs(indexes) do call('ZADD', index, 0, id) end
+  for _, index in ipairs(indexes) do
+    local added = redis.pcall('ZADD', index, 0, id)
+    if type(added) == 'table' then
+      -- Something else was written over it. What entries there are go at the expiry that the token would have had.
+      call('UNLINK', key)
+      error(added)
+    end
+  end
   keep_indexes(indexes, ttl)
   if byte(id, 32) % 16 == 0 then trim() end
   return true

@@ -12,5 +12,6 @@ local marks = open_marks(ARGV[7])
 if not marks then return { 4 } end
 if not store(ARGV[6], ARGV[7], ARGV[8]) then return { 3 } end
 note(marks, ARGV[6])
+reserve(1)
 revoke(ARGV[5], old, ARGV[6])
-return { 1, remember_place() }
+return { 1, last_place() }
