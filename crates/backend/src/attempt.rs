@@ -4,9 +4,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::Duration;
 
 use futures::future::BoxFuture;
+use tokenkeep_core::ErrorKind;
 use tokio::time::Instant;
 
-use crate::{Call, Cause, Effect, Outcome};
+use crate::{Call, Cause, Effect, Failure, Outcome};
 
 /// Works for a call that changes nothing, until it ends otherwise than with [`Cause::Again`] or its time
 /// is up; once more where the answer was lost, which a connection that the server has closed does.
@@ -26,6 +27,9 @@ pub async fn write<'a, T>(
     attempt(call, Effect::Writes, work).await
 }
 
+/// What a call is told that came with no time left.
+const TOO_LATE: &str = "too little time was left to ask the store; nothing was sent";
+
 async fn attempt<'a, T>(
     call: &'a Call,
     effect: Effect,
@@ -33,10 +37,12 @@ async fn attempt<'a, T>(
 ) -> Outcome<T> {
     let mut may_be_lost = effect == Effect::Reads;
     let mut pauses = Pauses::default();
-    loop {
+    let mut time = Time::of(call);
+    let mut outcome = Err(Failure::refused(ErrorKind::Unavailable, TOO_LATE));
+    while time.is_left_after(Duration::ZERO) {
         let began = Instant::now();
         call.not_sent();
-        let outcome = call.bound(work()).await;
+        outcome = call.bound(work()).await;
         let Err(failure) = &outcome else {
             return outcome;
         };
@@ -45,17 +51,51 @@ async fn attempt<'a, T>(
             Cause::Lost => std::mem::take(&mut may_be_lost),
             Cause::Refused(_) => false,
         };
-        if !is_again {
-            return outcome;
-        }
-        // One more that had to be cut off would leave doubt where there is none now.
+        time.took(began.elapsed());
         let pause = pauses.next();
-        let needed = began.elapsed() + pause;
-        let deadline = Instant::from_std(call.deadline());
-        if deadline.saturating_duration_since(Instant::now()) <= needed {
+        if !is_again || !time.is_left_after(pause) {
             return outcome;
         }
+        // A pause may end late: what is left is asked again.
         tokio::time::sleep(pause).await;
+    }
+    outcome
+}
+
+/// What is left of a call's time, and what one more attempt needs of it: one that had to be cut off
+/// would leave doubt where there is none yet.
+#[derive(Debug)]
+struct Time {
+    deadline: Instant,
+    /// How much longer the next attempt may take than any before it, since machines stand still at times.
+    margin: Duration,
+    needed: Duration,
+}
+
+impl Time {
+    /// A first attempt is worth it with even this little left.
+    const LEAST_MARGIN: Duration = Duration::from_millis(1);
+    const MOST_MARGIN: Duration = Duration::from_millis(100);
+
+    fn of(call: &Call) -> Self {
+        let deadline = Instant::from_std(call.deadline());
+        let left = deadline.saturating_duration_since(Instant::now());
+        Self {
+            deadline,
+            margin: (left / 8).clamp(Self::LEAST_MARGIN, Self::MOST_MARGIN),
+            needed: Self::LEAST_MARGIN,
+        }
+    }
+
+    /// An attempt took so long.
+    fn took(&mut self, time: Duration) {
+        self.needed = self.needed.max(time + self.margin);
+    }
+
+    /// Whether there is time for one more attempt after such a pause.
+    fn is_left_after(&self, pause: Duration) -> bool {
+        let left = self.deadline.saturating_duration_since(Instant::now());
+        left > pause + self.needed
     }
 }
 
@@ -84,10 +124,7 @@ impl Pauses {
 mod tests {
     use std::sync::atomic::{AtomicU32, Ordering};
 
-    use tokenkeep_core::ErrorKind;
-
     use super::*;
-    use crate::Failure;
 
     /// Attempts of which these end with these causes, one after the other.
     async fn attempts(timeout: Duration, causes: &[Cause]) -> (u32, Option<Cause>) {
@@ -162,7 +199,7 @@ mod tests {
         let (count, cause) = attempts(hour, &[Cause::Again; 200_000]).await;
         assert_eq!(cause, Some(Cause::Again));
         let left = hour.saturating_sub(began.elapsed());
-        assert!(left <= Duration::from_millis(64), "{left:?}");
+        assert!(left <= Duration::from_millis(64 + 101), "{left:?}");
         // Each pause is 32 to 64 ms, but for the first few.
         assert!((56_000..113_000).contains(&count), "{count}");
     }
@@ -173,5 +210,37 @@ mod tests {
         let minute = Duration::from_secs(60);
         assert_eq!(attempts(minute, &[Cause::Again; 900]).await, (901, None));
         assert!(began.elapsed() > Duration::from_secs(25));
+    }
+    /// Stands still for 20 ms over and over, as a machine does that has other things to do.
+    async fn falter() {
+        loop {
+            tokio::time::sleep(Duration::from_millis(7)).await;
+            tokio::time::advance(Duration::from_millis(20)).await;
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn no_attempt_is_begun_that_would_be_cut_off() {
+        let faltering = tokio::spawn(falter());
+        for timeout in (10..1_000).map(Duration::from_millis) {
+            let call = Call::within(timeout);
+            let outcome: Outcome<()> = write(&call, || {
+                Box::pin(async {
+                    call.sent();
+                    tokio::time::sleep(Duration::from_millis(1)).await;
+                    Err(Failure::again("held"))
+                })
+            })
+            .await;
+            assert_eq!(outcome.unwrap_err().cause, Cause::Again, "{timeout:?}");
+        }
+        faltering.abort();
+    }
+
+    #[tokio::test]
+    async fn a_call_without_time_is_not_begun() {
+        let (count, cause) = attempts(Duration::ZERO, &[]).await;
+        assert_eq!(count, 0);
+        assert_eq!(cause, Some(Cause::Refused(ErrorKind::Unavailable)));
     }
 }
