@@ -1,7 +1,7 @@
 -- KEYS[1]: token. ARGV: what the shard's keys begin with, id, and the place in the order of revocation if
 -- that is not the shard's own affair.
 local value = redis.call('GET', KEYS[1])
-if not value then return 0 end
+if not value or value:byte(1) ~= 97 then return 0 end
 local names, at = { 'trust:', 'user:', 'consumer:', 'tenant:', 'domain:' }, 10
 for kind = 1, 5 do
   local length = value:byte(at)

@@ -8,9 +8,9 @@ local function unlink(entry, current)
     for _, key in ipairs(index_keys(anchors(current))) do own[key] = true end
   end
   for _, key in ipairs(index_keys(sub(entry, 41))) do
-    if not own[key] then call('ZREM', key, id) end
+    if not own[key] then redis.pcall('ZREM', key, id) end
   end
-  if not current or is_active then call('ZREM', P .. 'revoked', id) end
+  if not current or is_active then redis.pcall('ZREM', P .. 'revoked', id) end
   call('ZREM', P .. 'expiry', entry)
 end
 

@@ -13,5 +13,10 @@ if not marks then return { 4 } end
 if not store(ARGV[6], ARGV[7], ARGV[8]) then return { 3 } end
 note(marks, ARGV[6])
 reserve(1)
-revoke(ARGV[5], old, ARGV[6])
+local is_revoked, problem = pcall(revoke, ARGV[5], old, ARGV[6])
+if not is_revoked then
+  unlink(expiry_entry(ARGV[6], ARGV[7]), nil)
+  call('UNLINK', P .. 'token:' .. ARGV[6])
+  error({ err = type(problem) == 'table' and problem.err or problem })
+end
 return { 1, last_place() }

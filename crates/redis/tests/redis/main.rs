@@ -12,6 +12,7 @@ mod keys;
 mod lifetimes;
 mod marks;
 mod opening;
+mod overwritten;
 mod reclaim;
 mod support;
 mod unreadable;
