@@ -101,7 +101,41 @@ fn unknown(facts: &Facts) -> Outcome<Writing> {
 
 /// Names both ways out.
 fn insufficient(problem: &str) -> Failure {
-    let ways = "durability=sync needs appendonly yes, appendfsync always and no-appendfsync-on-rewrite no, \
-         or from Redis 7.2 and Valkey on appendfsync everysec; durability=relaxed does without";
+    let ways = "durability=sync needs appendonly yes, appendfsync always and no-appendfsync-on-rewrite no; \
+         with appendfsync everysec it needs Redis 7.2, or 8.0 or newer, since Redis 7.4 and Valkey answer \
+         WAITAOF before they have written to disk; durability=relaxed does without";
     Failure::refused(ErrorKind::Config, format!("{problem}: {ways}"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::facts::tests::facts;
+    use super::*;
+
+    const REDIS_7_2: &[(&str, &str)] = &[("redis_version", "7.2.11"), ("aof_enabled", "1")];
+    const REDIS_7_4: &[(&str, &str)] = &[("redis_version", "7.4.2"), ("aof_enabled", "1")];
+
+    /// Where writes are on a server of each of the two versions.
+    fn places(settings: Option<&[(&str, &str)]>) -> [Option<Writing>; 2] {
+        [REDIS_7_2, REDIS_7_4].map(|version| writing(&facts(version, settings)).ok())
+    }
+
+    #[test]
+    fn a_server_is_waited_for_only_where_its_answer_says_something() {
+        use Writing::{AtOnce, BeforeLong};
+        for (fsync, on_rewrite, expected) in [
+            ("always", "no", [Some(AtOnce), Some(AtOnce)]),
+            ("always", "yes", [Some(BeforeLong), None]),
+            ("everysec", "no", [Some(BeforeLong), None]),
+            ("no", "no", [None, None]),
+        ] {
+            let settings = [
+                ("appendonly", "yes"),
+                ("appendfsync", fsync),
+                ("no-appendfsync-on-rewrite", on_rewrite),
+            ];
+            assert_eq!(places(Some(&settings)), expected, "{fsync} {on_rewrite}");
+        }
+        assert_eq!(places(None), [Some(BeforeLong), None]);
+    }
 }

@@ -77,15 +77,21 @@ impl Facts {
 
     /// Whether it is this version of Redis or a later one. Any Valkey is later than 7.2.
     pub(super) fn is_at_least(&self, major: u32, minor: u32) -> bool {
-        let version = self.info("redis_version").unwrap_or_default();
-        let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
-        let found: (u32, u32) = (parts.next().unwrap_or(0), parts.next().unwrap_or(0));
-        self.is_valkey() || found >= (major, minor)
+        self.is_valkey() || self.redis_version() >= (major, minor)
     }
 
-    /// Whether a write can be waited for until it is on disk.
+    /// Whether `WAITAOF` answers only once a write is on disk. Redis 7.4 and every Valkey that is known answer it
+    /// up to a second before where `appendfsync` is `everysec`; Redis was mended before 8.0.
     pub(super) fn can_wait_for_disk(&self) -> bool {
-        self.is_at_least(7, 2)
+        let version = self.redis_version();
+        !self.is_valkey() && (version == (7, 2) || version >= (8, 0))
+    }
+
+    /// Of a Valkey, the version that it passes for.
+    fn redis_version(&self) -> (u32, u32) {
+        let version = self.info("redis_version").unwrap_or_default();
+        let mut parts = version.split('.').map(|part| part.parse().unwrap_or(0));
+        (parts.next().unwrap_or(0), parts.next().unwrap_or(0))
     }
 }
 
@@ -137,5 +143,51 @@ fn text(value: &Value) -> Option<String> {
         Value::BulkString(bytes) => Some(String::from_utf8_lossy(bytes).into_owned()),
         Value::SimpleString(text) => Some(text.clone()),
         _ => None,
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+
+    /// What a server of this version says that has these settings, where the account may ask.
+    pub(in super::super) fn facts(
+        version: &[(&str, &str)],
+        settings: Option<&[(&str, &str)]>,
+    ) -> Facts {
+        let owned = |pairs: &[(&str, &str)]| {
+            let pairs = pairs.iter();
+            let pairs = pairs.map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
+            pairs.collect()
+        };
+        Facts {
+            server: "db:6379".to_owned(),
+            info: owned(version),
+            settings: settings.map(owned),
+            time: None,
+        }
+    }
+
+    #[test]
+    fn only_servers_that_answer_after_they_wrote_are_waited_for() {
+        for (version, can_wait) in [
+            ("7.0.15", false),
+            ("7.2.0", true),
+            ("7.2.11", true),
+            ("7.4.2", false),
+            ("7.9.240", false),
+            ("8.0.0", true),
+            ("8.2.1", true),
+            ("?", false),
+        ] {
+            let redis = facts(&[("redis_version", version)], None);
+            assert_eq!(redis.can_wait_for_disk(), can_wait, "{version}");
+            let valkey = facts(
+                &[("redis_version", version), ("valkey_version", "8.0.1")],
+                None,
+            );
+            assert!(!valkey.can_wait_for_disk(), "{version}");
+            assert!(valkey.is_at_least(7, 2));
+        }
     }
 }

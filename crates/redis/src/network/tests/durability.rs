@@ -10,10 +10,16 @@ use tokenkeep_core::ErrorKind;
 use tokenkeep_testkit::{SentinelSet, Server, Settings, require_or_tell};
 
 use super::support::{
-    LONG, assert_config, connections, open, options, redis, sentinel_options, text,
+    LONG, assert_config, connections, host, open, options, redis, sentinel_options, text,
 };
+use crate::network::acknowledgement::Acknowledgement;
+use crate::network::dial::Dialer;
+use crate::network::node::Node;
+use crate::network::standalone::Standalone;
+use crate::network::terms::Terms;
+use crate::network::topology::Topology;
 use crate::network::{Network, Slot};
-use crate::options::RedisOptions;
+use crate::options::{Address, RedisOptions};
 use crate::script::DELETE;
 
 const SECOND: Duration = Duration::from_secs(1);
@@ -52,53 +58,86 @@ async fn what_the_server_does_not_write_at_once_is_not_sync() {
     }
 }
 
+/// It answers `WAITAOF` before it has written to disk, so that waiting for it says nothing.
 #[tokio::test]
-async fn a_server_that_can_be_waited_for_is_sync() {
+async fn a_server_that_answers_too_early_is_not_sync() {
+    for (name, value, part) in [
+        ("appendfsync", "everysec", "Valkey answer WAITAOF before"),
+        ("appendfsync", "no", "appendfsync no"),
+        ("no-appendfsync-on-rewrite", "yes", "-on-rewrite yes"),
+        ("appendonly", "no", "append-only"),
+    ] {
+        let settings = Settings::new().with_option(name, value);
+        let Some(server) = require_or_tell(Server::valkey(&settings)) else {
+            return;
+        };
+        assert_config(&options(&server), part).await;
+        let network = open(&relaxed(&server)).await;
+        assert_eq!(network.count("a", LONG).await.unwrap(), 1);
+    }
+}
+
+/// The servers of an open store whose writes wait for the disk, whichever they are.
+fn waiting_for_disk(server: &Server) -> Network {
+    let options = options(server);
+    let (user, password) = (options.user.as_deref(), options.password.as_ref());
+    let dialer = Dialer::new(user, password, 0, &options.tls, LONG);
+    let terms = Terms::new(dialer, 1, false);
+    let awaited = Acknowledgement::Disk { replicas: 0 };
+    terms.acknowledgement.set(awaited).unwrap();
+    let node = Node::new(&terms, Address::Tcp(host(server)));
+    let servers = Topology::Standalone(Standalone::new(node));
+    Network { options, servers }
+}
+
+/// It has the command, though it answers early; what is waited for is seen in its statistics.
+#[tokio::test]
+async fn writes_wait_for_the_disk_and_reads_do_not() {
     let settings = Settings::new().with_option("appendfsync", "everysec");
     let Some(server) = require_or_tell(Server::valkey(&settings)) else {
         return;
     };
-    let network = open(&options(&server)).await;
+    let network = waiting_for_disk(&server);
+    let mut waits = 0;
     for count in 1..4 {
         assert_eq!(network.count("a", LONG).await.unwrap(), count);
+        let before = std::mem::replace(&mut waits, calls(&server, "waitaof"));
+        assert!(waits > before, "{waits} after {before}");
     }
-    server.kill().unwrap();
-    server.restart().unwrap();
     assert_eq!(network.get("a", LONG).await.unwrap(), text("3"));
-    for (name, value, part) in [
-        ("appendonly", "no", "append-only"),
-        ("appendfsync", "no", "appendfsync no"),
-    ] {
-        let settings = Settings::new().with_option(name, value);
-        let Some(without) = require_or_tell(Server::valkey(&settings)) else {
-            return;
-        };
-        assert_config(&options(&without), part).await;
-    }
+    assert_eq!(calls(&server, "waitaof"), waits);
+    server
+        .command(&["CONFIG", "SET", "appendonly", "no"])
+        .unwrap();
+    let failure = network.count("a", LONG).await.unwrap_err();
+    assert_eq!(failure.cause, Cause::Lost, "{}", failure.message);
+}
+
+/// How often a server was asked this.
+fn calls(server: &Server, command: &str) -> u32 {
+    let all = server.command(&["INFO", "commandstats"]).unwrap();
+    let begin = format!("cmdstat_{command}:calls=");
+    let count = all
+        .lines()
+        .find_map(|line| line.strip_prefix(&begin)?.split(',').next());
+    count.map_or(0, |count| count.parse().unwrap())
 }
 
 #[tokio::test]
 async fn an_account_that_may_not_ask_is_told_so() {
-    let Some(server) = redis() else { return };
-    let account = server.user().to_owned();
-    server
-        .command(&["ACL", "SETUSER", &account, "-config"])
-        .unwrap();
-    assert_config(&options(&server), "CONFIG GET").await;
-    let Some(valkey) = require_or_tell(Server::valkey(&Settings::new())) else {
-        return;
-    };
-    valkey
-        .command(&["ACL", "SETUSER", &account, "-config"])
-        .unwrap();
-    assert_eq!(
-        open(&options(&valkey))
-            .await
-            .count("a", LONG)
-            .await
-            .unwrap(),
-        1
-    );
+    for server in [
+        Server::redis(&Settings::new()),
+        Server::valkey(&Settings::new()),
+    ] {
+        let Some(server) = require_or_tell(server) else {
+            return;
+        };
+        let account = server.user().to_owned();
+        server
+            .command(&["ACL", "SETUSER", &account, "-config"])
+            .unwrap();
+        assert_config(&options(&server), "CONFIG GET").await;
+    }
 }
 
 #[tokio::test]
@@ -238,10 +277,7 @@ async fn many_writes_share_their_waits() {
     counted.sort_unstable();
     assert_eq!(counted, (1..=1_000).collect::<Vec<_>>());
     let master = set.master().unwrap();
-    let calls = master.command(&["INFO", "commandstats"]).unwrap();
-    let waits = calls.lines().find(|line| line.starts_with("cmdstat_wait:"));
-    let waits = waits.and_then(|line| line.split_once("calls=")?.1.split(',').next());
-    let waits: u32 = waits.unwrap().parse().unwrap();
+    let waits = calls(master, "wait");
     assert!((1..=200).contains(&waits), "{waits}");
     assert!(connections(master) <= 6);
 }
