@@ -15,6 +15,7 @@ mod links;
 mod location;
 mod log;
 mod mark;
+mod patience;
 mod rotation;
 mod schema;
 mod session;
@@ -174,7 +175,8 @@ pub async fn schema_status(options: &SqliteOptions) -> Result<SchemaStatus> {
 ///
 /// # Errors
 ///
-/// `Config` for a file that is no store of Tokenkeep's: it stays.
+/// `Config` for a file that is no store of Tokenkeep's, `Unavailable` where another program holds the
+/// file or has just replaced it: it stays.
 ///
 /// # Cancel safety
 ///

@@ -7,7 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use sqlx::sqlite::{SqliteConnectOptions, SqliteSynchronous};
 use sqlx::{ConnectOptions, SqliteConnection};
-use tokenkeep_backend::{Cause, Outcome};
+use tokenkeep_backend::{Call, Cause, ENDLESS, Effect, Outcome};
 use tokenkeep_core::{Durability, Error, ErrorKind, Result};
 
 use super::failure::{failed, reading};
@@ -38,8 +38,7 @@ pub(super) struct Connector {
     path: PathBuf,
     text: String,
     create: bool,
-    busy: Duration,
-    margin: Duration,
+    timeout: Duration,
     synchronous: SqliteSynchronous,
 }
 
@@ -59,9 +58,14 @@ impl Connector {
                 return Err(refused(problem.to_owned()));
             }
         };
+        let timeout = options.common.timeout.min(ENDLESS);
         let given = options.path.clone();
-        let located = blocking(move || locate(&given)).await;
-        let path = located.map_err(|failure| refused(failure.message.to_string()))?;
+        let located = blocking(move || locate(&given));
+        let located = Call::within(timeout).bound(located).await;
+        let path = located.map_err(|failure| {
+            let error = failure.into_error(Effect::Reads);
+            error.with_driver(DRIVER).with_operation("open")
+        })?;
         let path = path.map_err(refused)?;
         let Some(text) = path.to_str().map(str::to_owned) else {
             return Err(refused(format!("the path {} is not UTF-8", path.display())));
@@ -70,8 +74,7 @@ impl Connector {
             path,
             text,
             create: options.create,
-            busy: (options.common.timeout / 8).min(MAX_BUSY),
-            margin: options.common.timeout / 8,
+            timeout,
             synchronous,
         })
     }
@@ -93,14 +96,20 @@ impl Connector {
     }
 
     /// How long SQLite itself waits for another program.
-    pub(super) const fn busy(&self) -> Duration {
-        self.busy
+    pub(super) fn busy(&self) -> Duration {
+        (self.timeout / 8).min(MAX_BUSY)
     }
 
     /// How much of a call's time has to be left for a write to begin. One that is cut off leaves doubt,
     /// and on a busy machine a wait that is over is heard of late.
     pub(super) fn margin(&self) -> Duration {
-        self.margin.max(self.busy * 2)
+        (self.timeout / 8).max(self.busy() * 2)
+    }
+
+    /// How long a look after the schema waits for another program: so much less than its caller that it
+    /// can be told why it waited in vain.
+    pub(super) fn patience(&self) -> Duration {
+        self.timeout.saturating_sub(self.margin())
     }
 
     /// Whether a file that is not there may be made.
@@ -117,7 +126,7 @@ impl Connector {
         SqliteConnectOptions::new()
             .filename(&self.path)
             .create_if_missing(create)
-            .busy_timeout(self.busy)
+            .busy_timeout(self.busy())
             .synchronous(self.synchronous)
             .pragma("wal_autocheckpoint", log::CHECKPOINT_PAGES)
             .pragma("journal_size_limit", log::KEPT_BYTES)

@@ -115,7 +115,7 @@ impl StoreFile {
 }
 
 /// Another file has its place, or none.
-fn gone() -> Failure {
+pub(super) fn gone() -> Failure {
     Failure::refused(ErrorKind::Unavailable, GONE)
 }
 

@@ -6,12 +6,15 @@ use std::sync::Arc;
 
 use async_trait::async_trait;
 use sqlx::{Connection, Row, SqliteConnection};
-use tokenkeep_backend::{Cause, Failure, Outcome};
+use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::{ErrorKind, StoreId, Timestamp};
+use tokio::time::timeout;
 
-use super::connector::{Connector, PAUSE, Role};
+use super::connector::{Connector, Role};
 use super::failure::{failed, opening, reading};
-use super::file::{StoreFile, beside, blocking, exists};
+use super::file::{StoreFile, beside, blocking, exists, gone};
+use super::mark::Mark;
+use super::patience::Patience;
 use super::{log, statements};
 use crate::schema::{Schema, Step};
 
@@ -35,31 +38,58 @@ const APPLICATION_ID: i64 = 1_416_317_808;
 const OWNER: &str = "SELECT application_id, EXISTS (SELECT 1 FROM sqlite_master) \
     FROM pragma_application_id";
 
+/// SQLite itself does not wait for others here.
+const KEEP_LOG: &str = "PRAGMA journal_mode = WAL";
+
 /// One connection that looks after a file's schema, once one is needed.
 pub(super) struct SqliteSchema {
     connector: Connector,
-    connection: Option<SqliteConnection>,
+    opened: Option<Opened>,
+}
+
+/// A connection, and the file that it is to.
+struct Opened {
+    connection: SqliteConnection,
+    mark: Mark,
 }
 
 impl SqliteSchema {
     pub(super) fn new(connector: &Connector) -> Self {
         Self {
             connector: connector.clone(),
-            connection: None,
+            opened: None,
         }
     }
 
-    /// Closes the file.
+    /// Closes the file, and waits a moment until that is done.
     pub(super) async fn close(mut self) {
-        if let Some(connection) = self.connection.take() {
-            // A transaction that is still open ends with it.
-            let _ = connection.close().await;
+        if let Some(opened) = self.opened.take() {
+            // A transaction that is still open ends with it; where the disk stands still, some time later.
+            let _ = timeout(self.connector.margin(), opened.connection.close()).await;
         }
     }
 
     fn connection(&mut self) -> Outcome<&mut SqliteConnection> {
-        let missing = || Failure::refused(ErrorKind::Internal, "the file is not open");
-        self.connection.as_mut().ok_or_else(missing)
+        let opened = self.opened.as_mut();
+        opened
+            .map(|opened| &mut opened.connection)
+            .ok_or_else(not_open)
+    }
+
+    /// Whether the path still leads to the file that is open: `None` if to no file at all.
+    async fn is_in_place(&self) -> Outcome<Option<bool>> {
+        let opened = self.opened.as_ref().ok_or_else(not_open)?;
+        let mark = opened.mark.clone();
+        let found = blocking(move || (mark.is_there(), exists(mark.path()))).await?;
+        match found {
+            (Ok(true), _) => Ok(Some(true)),
+            (Ok(false), false) => Ok(None),
+            (Ok(false), true) => Ok(Some(false)),
+            (Err(_), _) => Err(Failure::refused(
+                ErrorKind::Unavailable,
+                "the file cannot be looked at",
+            )),
+        }
     }
 
     fn refused(&self, problem: &str) -> Failure {
@@ -102,8 +132,8 @@ impl SqliteSchema {
 
     /// Keeps the file with a log from here on: the file itself remembers that.
     pub(super) async fn keep_log(&mut self) -> Outcome<()> {
-        // SQLite does not wait for others here.
-        self.run_in_the_end("PRAGMA journal_mode = WAL").await
+        let patience = self.patience();
+        self.run_in_the_end(KEEP_LOG, patience).await
     }
 
     async fn run(&mut self, statement: &'static str) -> Outcome<()> {
@@ -111,17 +141,53 @@ impl SqliteSchema {
         done.map(|_| ()).map_err(failed)
     }
 
-    /// Opens the file if it is not open; as often as another program holds it, which the caller bounds.
-    async fn open(&mut self, create: bool) -> Outcome<()> {
-        while self.connection.is_none() {
-            let opened = self.connector.open(Role::Writes, create).await;
-            match opened.map_err(opening) {
-                Ok(connection) => self.connection = Some(connection),
-                Err(failure) if failure.cause == Cause::Again => tokio::time::sleep(PAUSE).await,
-                Err(failure) => return Err(failure),
+    fn patience(&self) -> Patience {
+        Patience::new(self.connector.patience())
+    }
+
+    /// Opens the file if it is not open; as often as another program holds it.
+    async fn open(&mut self, create: bool, patience: Patience) -> Outcome<()> {
+        while self.opened.is_none() {
+            match self.open_once(create).await {
+                Ok(opened) => self.opened = Some(opened),
+                Err(failure) => patience.wait_after(failure).await?,
             }
         }
         Ok(())
+    }
+
+    async fn open_once(&self, create: bool) -> Outcome<Opened> {
+        let path = || self.connector.file().to_owned();
+        // Before it is opened: what took its place by then is not what was marked.
+        let (before, new) = (path(), path());
+        let before = blocking(move || Mark::of(before).ok()).await?;
+        let connection = self.connector.open(Role::Writes, create).await;
+        let connection = connection.map_err(opening)?;
+        let mark = match before {
+            Some(mark) => mark,
+            None => blocking(move || Mark::of(new)).await?.map_err(|_| gone())?,
+        };
+        Ok(Opened { connection, mark })
+    }
+
+    /// The steps that were applied to the file, none where it may yet be made.
+    async fn look(&mut self, patience: Patience) -> Outcome<Vec<u32>> {
+        if self.opened.is_none() {
+            if !self.is_there().await? {
+                return match self.connector.may_create() {
+                    true => Ok(Vec::new()),
+                    false => Err(self.refused("does not exist")),
+                };
+            }
+            self.open(false, patience).await?;
+        }
+        loop {
+            match self.versions().await {
+                Ok(versions) => return Ok(versions),
+                // Another node makes the schema.
+                Err(failure) => patience.wait_after(failure).await?,
+            }
+        }
     }
 
     /// The steps that were applied to the file, which is open.
@@ -137,14 +203,12 @@ impl SqliteSchema {
             .collect()
     }
 
-    /// As long as another program holds the file; the caller bounds it.
-    async fn run_in_the_end(&mut self, statement: &'static str) -> Outcome<()> {
-        loop {
-            match self.run(statement).await {
-                Err(failure) if failure.cause == Cause::Again => tokio::time::sleep(PAUSE).await,
-                done => return done,
-            }
+    /// As often as another program holds the file.
+    async fn run_in_the_end(&mut self, statement: &'static str, patience: Patience) -> Outcome<()> {
+        while let Err(failure) = self.run(statement).await {
+            patience.wait_after(failure).await?;
         }
+        Ok(())
     }
 }
 
@@ -155,28 +219,19 @@ impl Schema for SqliteSchema {
     }
 
     async fn applied(&mut self) -> Outcome<Vec<u32>> {
-        if self.connection.is_none() {
-            if !self.is_there().await? {
-                return match self.connector.may_create() {
-                    true => Ok(Vec::new()),
-                    false => Err(self.refused("does not exist")),
-                };
-            }
-            self.open(false).await?;
-        }
-        loop {
-            match self.versions().await {
-                // Another node makes the schema; the caller bounds this too.
-                Err(failure) if failure.cause == Cause::Again => tokio::time::sleep(PAUSE).await,
-                versions => return versions,
-            }
-        }
+        let patience = self.patience();
+        self.look(patience).await
     }
 
     async fn lock(&mut self) -> Outcome<()> {
-        self.open(self.connector.may_create()).await?;
-        self.keep_log().await?;
-        self.run_in_the_end(statements::BEGIN).await
+        let patience = self.patience();
+        self.open(self.connector.may_create(), patience).await?;
+        self.run_in_the_end(KEEP_LOG, patience).await?;
+        self.run_in_the_end(statements::BEGIN, patience).await?;
+        match self.is_in_place().await? {
+            Some(true) => Ok(()),
+            _ => Err(gone()),
+        }
     }
 
     async fn apply(&mut self, step: &Step, now: Timestamp) -> Outcome<()> {
@@ -207,19 +262,30 @@ impl Schema for SqliteSchema {
         if !self.is_there().await? {
             return Ok(());
         }
+        let patience = self.patience();
         // Refuses what is no store of ours.
-        self.applied().await?;
+        self.look(patience).await?;
         // Nobody writes, nor makes a schema, while the files go.
-        self.run_in_the_end(statements::BEGIN).await?;
+        self.run_in_the_end(statements::BEGIN, patience).await?;
+        match self.is_in_place().await? {
+            Some(true) => {}
+            // Another node has removed it.
+            None => return Ok(()),
+            Some(false) => return Err(gone()),
+        }
         let path = self.connector.file().to_owned();
         let removed = blocking(move || remove(&path)).await?;
         removed.map_err(|_| self.refused("cannot be removed"))?;
-        if let Some(connection) = self.connection.take() {
+        if let Some(opened) = self.opened.take() {
             // SQLite notices that the file is gone, and leaves alone what others make in its place.
-            connection.close().await.map_err(failed)?;
+            opened.connection.close().await.map_err(failed)?;
         }
         Ok(())
     }
+}
+
+fn not_open() -> Failure {
+    Failure::refused(ErrorKind::Internal, "the file is not open")
 }
 
 /// Removes a store's files. The file itself goes last: what lies beside it then is a new store's.

@@ -5,8 +5,9 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokenkeep_core::{ErrorKind, Replacement, Timestamp, TokenDriver as _, TokenFilter};
+use tokenkeep_sql::sqlite;
 
-use crate::support::{folder, is_open, open, options, raw, record, run, says, until};
+use crate::support::{clock, folder, is_open, open, options, raw, record, run, says, until};
 
 #[tokio::test]
 async fn another_programs_transaction_holds_up_writes_alone_and_not_for_long() {
@@ -106,4 +107,35 @@ async fn a_dropped_call_that_waited_for_another_program_is_not_done_later() {
         assert_eq!(error.kind(), ErrorKind::NotFound);
         driver.get(&record(100 + byte).id).await.unwrap();
     }
+}
+
+/// Nothing was done, and who reads the error knows that.
+#[tokio::test]
+async fn a_file_that_another_program_holds_for_long_is_not_made_a_store() {
+    let folder = folder();
+    for (name, begin) in [("a.db", "BEGIN IMMEDIATE"), ("b.db", "BEGIN EXCLUSIVE")] {
+        let file = folder.path().join(name);
+        let mut other = raw(&file).await;
+        run(&mut other, begin).await;
+        let mut hasty = options(&file);
+        hasty.common.timeout = Duration::from_secs(4);
+        let clock = clock();
+        let (opened, migrated) = tokio::join!(open(&hasty), sqlite::migrate(&hasty, &*clock));
+        let held = "another program holds the file";
+        says(&opened.unwrap_err(), ErrorKind::Unavailable, held);
+        says(&migrated.unwrap_err(), ErrorKind::Unavailable, held);
+        run(&mut other, "ROLLBACK").await;
+        let driver = open(&options(&file)).await.unwrap();
+        driver.create(record(1)).await.unwrap();
+    }
+}
+
+#[tokio::test]
+async fn a_call_with_endless_time_writes() {
+    let folder = folder();
+    let mut options = options(&folder.path().join("a.db"));
+    options.common.timeout = Duration::MAX;
+    let driver = open(&options).await.unwrap();
+    driver.create(record(1)).await.unwrap();
+    driver.delete(&record(1).id).await.unwrap();
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokenkeep_core::{ErrorKind, Replacement, Timestamp, TokenDriver as _, TokenFilter};
 use tokenkeep_sql::{SqlDriver, sqlite};
 
-use crate::support::{folder, is_open, open, options, raw, record, run, says, until};
+use crate::support::{folder, is_open, open, options, raw, record, run, says, times_open, until};
 
 /// Not one call answers from a file that is not there any more, nor from its successor.
 async fn refuses_everything(driver: &SqlDriver) {
@@ -150,10 +150,32 @@ async fn what_is_removed_is_removed_under_the_writers_lock() {
     let mut other = raw(&file).await;
     run(&mut other, "BEGIN IMMEDIATE").await;
     let mut hasty = patient.clone();
-    hasty.common.timeout = Duration::from_millis(300);
-    assert!(sqlite::drop_namespace(&hasty).await.is_err());
+    hasty.common.timeout = Duration::from_secs(4);
+    let error = sqlite::drop_namespace(&hasty).await.unwrap_err();
+    let held = "another program holds the file";
+    says(&error, ErrorKind::Unavailable, held);
     assert!(file.exists());
     run(&mut other, "COMMIT").await;
     sqlite::drop_namespace(&patient).await.unwrap();
     assert!(!file.exists());
+}
+
+/// Whose the file is was asked of another than the one that has its place by now.
+#[tokio::test]
+async fn what_took_the_files_place_meanwhile_is_not_removed() {
+    let folder = folder();
+    let file = folder.path().join("a.db");
+    let options = options(&file);
+    open(&options).await.unwrap();
+    until(|| !is_open(&file)).await;
+    let mut other = raw(&file).await;
+    run(&mut other, "BEGIN IMMEDIATE").await;
+    let dropping = tokio::spawn(async move { sqlite::drop_namespace(&options).await });
+    until(|| times_open(&file) == 2).await;
+    fs::rename(&file, folder.path().join("b.db")).unwrap();
+    fs::write(&file, "a letter").unwrap();
+    run(&mut other, "COMMIT").await;
+    let error = dropping.await.unwrap().unwrap_err();
+    says(&error, ErrorKind::Unavailable, "replaced or removed");
+    assert_eq!(fs::read(&file).unwrap(), b"a letter");
 }

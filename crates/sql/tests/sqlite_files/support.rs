@@ -52,9 +52,14 @@ pub(crate) fn says(error: &Error, kind: ErrorKind, text: &str) {
 
 /// Whether this process has the file open.
 pub(crate) fn is_open(file: &Path) -> bool {
+    times_open(file) > 0
+}
+
+/// How often this process has the file open: once for each connection.
+pub(crate) fn times_open(file: &Path) -> usize {
     let open = fs::read_dir("/proc/self/fd").unwrap();
-    let mut targets = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
-    targets.any(|target| target == file)
+    let targets = open.filter_map(|entry| fs::read_link(entry.ok()?.path()).ok());
+    targets.filter(|target| target == file).count()
 }
 
 pub(crate) async fn until(condition: impl Fn() -> bool) {
