@@ -12,7 +12,7 @@ use tokenkeep_core::{
     TokenFilter, TokenId, TokenRecord,
 };
 
-use crate::fault::{Fault, Sound};
+use crate::fault::{Fault, Sound, others_until};
 use crate::found_by;
 use crate::notes::{Notes, locked};
 
@@ -218,9 +218,6 @@ impl Fault for BulkStopsAtAPage {
 /// How many rotations there is time for beside a page.
 const BESIDE_A_PAGE: usize = 8;
 
-/// How long a page waits for them at most: families come to an end.
-const PATIENCE: Duration = Duration::from_millis(50);
-
 /// How often tokens were rotated.
 #[derive(Debug, Default)]
 struct Rotations(AtomicUsize);
@@ -234,16 +231,10 @@ impl Rotations {
         self.0.fetch_add(1, Ordering::SeqCst);
     }
 
-    /// Lets others rotate, as a store does that takes its time over a page.
+    /// Lets others rotate, as a store does that takes its time over a page. Families come to an end.
     async fn go_on(&self) {
         let enough = self.count() + BESIDE_A_PAGE;
-        let rotated = async {
-            while self.count() < enough {
-                tokio::task::yield_now().await;
-            }
-        };
-        // Where they have ended, the page has waited long enough.
-        let _ = tokio::time::timeout(PATIENCE, rotated).await;
+        others_until(|| self.count() >= enough).await;
     }
 }
 

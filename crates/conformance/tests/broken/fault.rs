@@ -17,6 +17,18 @@ use tokenkeep_core::{
 const ALONE: Duration = Duration::from_millis(100);
 const TURNS: u32 = 200;
 
+/// Lets others run until this is so, or they have had time enough for it.
+pub(crate) async fn others_until(is_so: impl Fn() -> bool) {
+    let began = Instant::now();
+    for turn in 0_u32.. {
+        let is_in_vain = turn > TURNS && began.elapsed() > ALONE;
+        if is_so() || is_in_vain {
+            return;
+        }
+        tokio::task::yield_now().await;
+    }
+}
+
 /// The reference driver below a fault, and its clock.
 #[derive(Clone, Debug)]
 pub(crate) struct Sound {
@@ -38,15 +50,10 @@ impl Sound {
     /// such moment, if there is one.
     pub(crate) async fn pause(&self) {
         let mine = self.pauses.fetch_add(1, Ordering::SeqCst) + 1;
-        let began = Instant::now();
-        for turn in 0_u32.. {
-            let met = self.pauses.load(Ordering::SeqCst) > mine;
-            let alone = turn > TURNS && began.elapsed() > ALONE;
-            if turn > 10 && met || alone {
-                return;
-            }
+        for _ in 0..10 {
             tokio::task::yield_now().await;
         }
+        others_until(|| self.pauses.load(Ordering::SeqCst) > mine).await;
     }
 
     pub(crate) fn now(&self) -> Timestamp {

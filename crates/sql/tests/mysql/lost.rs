@@ -98,7 +98,8 @@ async fn lose(lost: Lost) {
     let mut options = options(&server, "lost");
     let others = open(&options, manual_clock()).await;
     options.port = wire.port;
-    options.common.timeout = Duration::from_secs(10);
+    // The others need less than this on any machine.
+    options.common.timeout = Duration::from_secs(30);
     let node = open(&options, manual_clock()).await;
     for number in 1..=3 {
         others.create(record(number, "ada")).await.unwrap();
@@ -122,7 +123,7 @@ async fn lose(lost: Lost) {
     // The server takes back what was done, and the token can be had again.
     while let Err(error) = others.delete(&id(1)).await {
         assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-        assert!(began.elapsed() < Duration::from_secs(60));
+        assert!(began.elapsed() < Duration::from_secs(120));
     }
     others.delete_tokens(&of_user("ada")).await.unwrap();
 }

@@ -204,14 +204,14 @@ async fn a_node_waits_no_longer_for_another_one_than_it_may() {
     };
     let mut options = options(server, "migrations_wait");
     let patient = options.common.timeout;
-    options.common.timeout = Duration::from_secs(2);
+    options.common.timeout = Duration::from_secs(10);
     // As a second implementation would name it.
     let lock = "DO GET_LOCK(CONCAT('tokenkeep ', LEFT(SHA2('migrations_wait', 256), 40)), 9)";
     let holder = Holder::new(server, lock);
     let began = Instant::now();
     let error = mysql::open(&options, system_clock()).await.unwrap_err();
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
-    assert!(began.elapsed() < Duration::from_secs(20));
+    assert!(began.elapsed() < Duration::from_secs(60));
     holder.release(server);
     options.common.timeout = patient;
     open(&options, system_clock()).await;

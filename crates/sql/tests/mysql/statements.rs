@@ -1,7 +1,6 @@
 //! What a server sees of the driver: its sessions, its commits.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use tokenkeep_core::{ErrorKind, TokenDriver};
 use tokenkeep_sql::mysql;
@@ -51,9 +50,7 @@ async fn sessions_have_the_settings_that_the_statements_count_on() {
     let Some(server) = own_server(&settings) else {
         return;
     };
-    let mut options = options(&server, "spoken");
-    options.common.timeout = Duration::from_secs(8);
-    let driver = open(&options, manual_clock()).await;
+    let driver = open(&options(&server, "spoken"), manual_clock()).await;
     // A trigger looks at the session of the statement that fires it.
     server
         .sql(
@@ -66,7 +63,7 @@ async fn sessions_have_the_settings_that_the_statements_count_on() {
         .unwrap();
     driver.create(record(1, "ada")).await.unwrap();
     let seen = server.sql("SELECT line FROM beside.seen").unwrap();
-    assert_eq!(seen.trim(), "READ-COMMITTED ON 8.000000 6");
+    assert_eq!(seen.trim(), "READ-COMMITTED ON 60.000000 45");
     driver.delete(&id(1)).await.unwrap();
     assert_eq!(
         driver.get(&id(1)).await.unwrap_err().kind(),

@@ -56,7 +56,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] if no node answers.
+    /// [`Error::Failed`] if no node answers within a minute.
     pub fn masters(&self) -> Result<Vec<&Server>> {
         let owners = self.any_view()?.into_owners();
         Ok(owners.iter().filter_map(|(id, _)| self.node(id)).collect())
@@ -66,7 +66,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] if no node answers or the slot has no master.
+    /// [`Error::Failed`] if no node answers within a minute or the slot has no master.
     pub fn master_of_slot(&self, slot: u16) -> Result<&Server> {
         self.any_view()?
             .master_of(slot)
@@ -78,7 +78,7 @@ impl Cluster {
     ///
     /// # Errors
     ///
-    /// [`Error::Failed`] if no node answers or the master has no replica.
+    /// [`Error::Failed`] if no node answers within a minute or the master has no replica.
     pub fn replica_of(&self, master: &Server) -> Result<&Server> {
         self.any_view()?
             .replica_of(self.id(master)?)
@@ -146,11 +146,15 @@ impl Cluster {
         replication::is_complete(&awake)
     }
 
+    /// What the first node that answers knows; on a busy machine for a while none may.
     fn any_view(&self) -> Result<View> {
-        let mut awake = self.nodes.iter().filter(|node| node.is_awake());
-        awake
-            .find_map(|node| View::of(node).ok())
-            .ok_or_else(|| Error::failed("no node answers"))
+        let mut found = None;
+        processes::until_every(PAUSE, "a node to answer", || {
+            let mut awake = self.nodes.iter().filter(|node| node.is_awake());
+            found = awake.find_map(|node| View::of(node).ok());
+            found.is_some() || !self.nodes.iter().any(Server::is_awake)
+        })?;
+        found.ok_or_else(|| Error::failed("no node answers"))
     }
 
     fn node(&self, id: &str) -> Option<&Server> {
