@@ -29,6 +29,7 @@ mod tests;
 mod tls;
 mod topology;
 mod unverified;
+mod verdict;
 mod vote;
 
 use std::sync::Arc;

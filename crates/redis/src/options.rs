@@ -134,7 +134,7 @@ impl fmt::Display for Host {
 /// The sentinels of one master.
 #[derive(Clone, PartialEq, Eq)]
 pub struct SentinelServers {
-    /// The sentinels, asked one after the other.
+    /// The sentinels, all of which are asked; what most of them say counts.
     pub sentinels: Vec<Host>,
     /// The name under which they know the master.
     pub master: String,

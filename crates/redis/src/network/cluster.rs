@@ -8,6 +8,7 @@ use futures::stream::FuturesUnordered;
 use redis::{Cmd, ServerError};
 use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome};
 use tokenkeep_core::ErrorKind;
+use tokio::time::{Instant, sleep_until};
 
 use super::Slot;
 use super::flight::Flight;
@@ -17,10 +18,14 @@ use super::owners::Owners;
 use super::replies::{self, Answer, Refusal};
 use super::slots;
 use super::terms::Terms;
+use super::verdict::verdict;
 use crate::options::{Address, Host};
 
 /// How often one attempt is sent on before it waits a little.
 const MOST_REDIRECTIONS: usize = 5;
+
+/// The least time between two times that the nodes are asked on account of calls that fail, however many do.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// A Cluster.
 ///
@@ -41,6 +46,8 @@ struct Shared {
     owners: Mutex<Owners>,
     /// How long a node may take to say who owns what.
     patience: Duration,
+    /// When the nodes were asked last.
+    looked: Mutex<Option<Instant>>,
 }
 
 impl Cluster {
@@ -49,6 +56,7 @@ impl Cluster {
             seeds: seeds.to_vec(),
             owners: Mutex::new(Owners::new(terms)),
             patience,
+            looked: Mutex::new(None),
         };
         Self {
             shared: Arc::new(shared),
@@ -58,7 +66,7 @@ impl Cluster {
 
     pub(super) async fn send(&self, call: &Call, job: Job<'_>) -> Outcome<Answer> {
         let mut node = self.owner(job.slot).await?;
-        let mut refusal = "".into();
+        let mut refusal = None;
         for _ in 0..MOST_REDIRECTIONS {
             let error = match node.send(call, job.awaited_as(), job.command).await {
                 Ok(Ok(value)) => return Ok(Ok(value)),
@@ -66,8 +74,7 @@ impl Cluster {
                 Err(failure) => return Err(self.unreachable(failure, &node).await),
             };
             call.not_sent();
-            refusal = replies::failure(&error).message;
-            node = match error.code() {
+            let next = match error.code() {
                 "MOVED" => match self.believe(job.slot, &error, &node) {
                     Some(owner) => owner,
                     None => return Err(self.again(&error).await),
@@ -76,8 +83,14 @@ impl Cluster {
                 "CLUSTERDOWN" | "MASTERDOWN" | "READONLY" => return Err(self.again(&error).await),
                 _ => return Ok(Err(error)),
             };
+            node = next;
+            refusal = Some(error);
         }
-        let problem = format!("the slot's owner is not settled: {refusal}");
+        let told = refusal.map(|error| replies::failure(&error).message);
+        let problem = format!(
+            "the slot's owner is not settled: {}",
+            told.unwrap_or_default()
+        );
         Err(Failure::again(problem))
     }
 
@@ -102,16 +115,26 @@ impl Cluster {
         self.shared.owners().owns_all()
     }
 
-    /// Asks any node who owns what.
+    /// Asks any node who owns what, again where it just was asked.
     ///
     /// # Errors
     ///
-    /// `Unavailable` where none answers; `Config` where each that does is no node of a Cluster.
-    pub(super) async fn refresh(&self) -> Outcome<()> {
+    /// `Unavailable` where none answers; what is to be waited for where one says so, as that it knows of no
+    /// slots; `Config` where most of those asked are no nodes of a Cluster, or refuse the account.
+    async fn refresh(&self) -> Outcome<()> {
         let shared = Arc::clone(&self.shared);
         self.asking
             .join(async move { shared.refresh().await })
             .await
+    }
+
+    /// The same on account of a call that failed: a moment later where it just was asked.
+    fn refresh_in_turn(&self) -> impl Future<Output = Outcome<()>> + use<> {
+        let shared = Arc::clone(&self.shared);
+        self.asking.join(async move {
+            shared.pause().await;
+            shared.refresh().await
+        })
     }
 
     /// Follows a slot that is on its way, for a key that is alone. A script is not sent on: its keys may
@@ -135,8 +158,12 @@ impl Cluster {
         let known = self.shared.owners().of(slot);
         let refreshed = match known {
             Some(owner) if !owner.doubt().is_raised() => return Ok(owner),
-            Some(owner) => self.refresh().await.or(Ok(())).map(|()| Some(owner)),
-            None => self.refresh().await.map(|()| None),
+            Some(owner) => self
+                .refresh_in_turn()
+                .await
+                .or(Ok(()))
+                .map(|()| Some(owner)),
+            None => self.refresh_in_turn().await.map(|()| None),
         };
         let before = refreshed?;
         let none = || Failure::again("no node owns the slot");
@@ -147,8 +174,7 @@ impl Cluster {
     fn believe(&self, slot: Slot, error: &ServerError, asked: &Node) -> Option<Arc<Node>> {
         let owner = self.named(error, asked)?;
         self.shared.owners().set(slot, &owner);
-        let shared = Arc::clone(&self.shared);
-        drop(self.asking.join(async move { shared.refresh().await }));
+        drop(self.refresh_in_turn());
         Some(owner)
     }
 
@@ -160,7 +186,7 @@ impl Cluster {
     /// The owners are asked for again before the next attempt.
     async fn again(&self, refusal: &Refusal) -> Failure {
         // Whether they were found shows in that attempt.
-        let _ = self.refresh().await;
+        let _ = self.refresh_in_turn().await;
         Failure::again(replies::failure(refusal).message)
     }
 
@@ -169,8 +195,7 @@ impl Cluster {
         if !node.doubt().is_raised() {
             return failure;
         }
-        let shared = Arc::clone(&self.shared);
-        let asking = self.asking.join(async move { shared.refresh().await });
+        let asking = self.refresh_in_turn();
         match failure.cause {
             Cause::Refused(ErrorKind::Unavailable) => match asking.await {
                 Ok(()) => Failure::again(failure.message),
@@ -185,11 +210,21 @@ impl Shared {
     /// Takes the first answer that makes sense, and settles the doubts there were before.
     async fn refresh(&self) -> Outcome<()> {
         let doubts = self.owners().doubts();
-        self.look().await?;
+        let looked = self.look().await;
+        *self.looked() = Some(Instant::now());
+        looked?;
         for (node, reasons) in doubts {
             node.doubt().settle(reasons);
         }
         Ok(())
+    }
+
+    /// Waits where the nodes were asked a moment ago.
+    async fn pause(&self) {
+        let looked = *self.looked();
+        if let Some(looked) = looked {
+            sleep_until(looked + LEAST_PAUSE).await;
+        }
     }
 
     /// Asks the nodes that own slots, or else also those in doubt and the seeds.
@@ -211,18 +246,19 @@ impl Shared {
     /// Asks all of them at once.
     async fn ask(&self, nodes: &[Arc<Node>]) -> Outcome<()> {
         let mut answers: FuturesUnordered<_> = nodes.iter().map(|node| self.ranges(node)).collect();
-        let problem = "no node of the Cluster answers";
-        let mut outcome = Err(Failure::refused(ErrorKind::Unavailable, problem));
+        let mut failures = Vec::new();
         while let Some(answer) = answers.next().await {
             match answer {
                 Ok(ranges) => {
                     self.owners().replace(&ranges);
                     return Ok(());
                 }
-                Err(failure) => outcome = Err(graver(outcome, failure)),
+                Err(failure) => failures.push(failure),
             }
         }
-        outcome
+        let problem = "no node of the Cluster answers";
+        let nobody = || Failure::refused(ErrorKind::Unavailable, problem);
+        Err(verdict(nodes.len(), failures).unwrap_or_else(nobody))
     }
 
     async fn ranges(&self, node: &Node) -> Outcome<Vec<slots::Range>> {
@@ -233,16 +269,12 @@ impl Shared {
         }
     }
 
+    fn looked(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.looked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     fn owners(&self) -> MutexGuard<'_, Owners> {
         self.owners.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What to tell of two nodes that gave no answer: a refusal that will not pass, before what may.
-fn graver(before: Outcome<()>, failure: Failure) -> Failure {
-    match before {
-        Err(before) if before.cause == Cause::Refused(ErrorKind::Config) => before,
-        _ => failure,
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use redis::{Cmd, Pipeline};
-use tokenkeep_backend::{Failure, Outcome, Tls};
+use tokenkeep_backend::{ENDLESS, Failure, Outcome, Tls};
 use tokenkeep_core::ErrorKind;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpStream, UnixStream};
@@ -54,7 +54,7 @@ impl Dialer {
             dialer: self,
             server: &server,
             doubt,
-            deadline: Instant::now() + self.bound,
+            deadline: Instant::now() + self.bound.min(ENDLESS),
         };
         let outcome = attempt.connection(address).await;
         outcome.map_err(|failure| failure.at(&server))

@@ -157,8 +157,8 @@ fn left_out(facts: &Facts) -> Option<String> {
     let count = facts.number("unexpected_error_replies");
     (count > 0).then(|| {
         format!(
-            "{count} commands of its log or its master failed since it was started, so writes may be \
-             missing: the account named default needs its rights, even if it is off"
+            "{count} commands failed as it did not expect since it was started, perhaps some of its log or its \
+             master, so writes may be missing: the account named default needs its rights, even if it is off"
         )
     })
 }

@@ -2,7 +2,7 @@
 
 mod patience;
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use futures::FutureExt;
 use futures::future::join_all;
@@ -54,7 +54,12 @@ pub(super) async fn open(options: &RedisOptions) -> Outcome<Network> {
         Servers::Cluster(seeds) => Topology::Cluster(Cluster::new(&terms, seeds, patience)),
     };
     let call = Call::within(options.timeout);
-    let facts = patiently(&call, || facts_of(&servers, &call).boxed()).await?;
+    // One server by itself has all the time there is.
+    let most = match &options.servers {
+        Servers::Standalone(_) => options.timeout,
+        Servers::Sentinel(_) | Servers::Cluster(_) => patience,
+    };
+    let facts = patiently(&call, || facts_of(&servers, &call, most).boxed()).await?;
     for facts in &facts {
         check_server(options, facts).map_err(|failure| failure.at(&facts.server))?;
     }
@@ -140,11 +145,13 @@ fn check_server(options: &RedisOptions, facts: &Facts) -> Outcome<()> {
     }
 }
 
-/// What the masters say that answer. A Cluster serves on without one of them, and so do we; where none
-/// answers, another server may take over before long.
-async fn facts_of(servers: &Topology, call: &Call) -> Outcome<Vec<Facts>> {
+/// What the masters say that answer within this time. A Cluster serves on without one of them, and so do we;
+/// where none answers, another server may take over before long.
+async fn facts_of(servers: &Topology, call: &Call, most: Duration) -> Outcome<Vec<Facts>> {
     let masters = servers.masters().await?;
-    let all = join_all(masters.iter().map(|master| Facts::of(master, call))).await;
+    let left = call.deadline().saturating_duration_since(Instant::now());
+    let look = Call::within(most.min(left));
+    let all = join_all(masters.iter().map(|master| Facts::of(master, &look))).await;
     let mut known = Vec::new();
     let mut passing = None;
     for facts in all {

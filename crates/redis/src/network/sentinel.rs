@@ -7,17 +7,21 @@ use std::time::{Duration, Instant};
 use redis::Value;
 use tokenkeep_backend::{Call, Cause, Failure, Outcome};
 use tokenkeep_core::ErrorKind;
+use tokio::time::sleep;
 
 use super::flight::Flight;
 use super::job::Job;
 use super::node::Node;
 use super::replies::{self, Answer};
 use super::terms::Terms;
-use super::vote::{self, weight};
+use super::vote;
 use crate::options::Address;
 
 /// The sentinels are asked again beside the calls.
 const ASKED_AGAIN: Duration = Duration::from_secs(1);
+
+/// The least time between two times that the sentinels are asked, however many calls fail meanwhile.
+const LEAST_PAUSE: Duration = Duration::from_millis(100);
 
 /// The sentinels are asked before a call.
 const AWAITED: Duration = Duration::from_millis(1_500);
@@ -29,7 +33,7 @@ const AWAITED: Duration = Duration::from_millis(1_500);
 /// - Before a connection to the master is made anew, the sentinels are asked who it is, and it is asked
 ///   whether it is one: an old master that comes back is not taken for the master of today.
 /// - While it is used the sentinels are asked again each second; after a pause they are asked first. What
-///   most of them say counts.
+///   most of them say counts; where they name none, the master that is known and not in doubt serves on.
 #[derive(Debug)]
 pub(super) struct Sentinel {
     shared: Arc<Shared>,
@@ -45,7 +49,7 @@ struct Shared {
     patience: Duration,
     master: Mutex<Option<Arc<Node>>>,
     began: Instant,
-    /// When the sentinels were asked, in milliseconds since it began.
+    /// When the sentinels were asked, in milliseconds since it began; 0 if they never were.
     looked: AtomicU64,
 }
 
@@ -90,7 +94,7 @@ impl Sentinel {
     /// The master of now: one that is not in doubt, and of which the sentinels were asked a moment ago.
     pub(super) async fn master(&self) -> Outcome<Arc<Node>> {
         let known = self.shared.current().clone();
-        let Some(master) = known.filter(|master| !master.doubt().is_raised()) else {
+        let Some(master) = known.filter(is_sure) else {
             return self.find().await;
         };
         let age = self.shared.age();
@@ -102,11 +106,7 @@ impl Sentinel {
             return Ok(master);
         }
         // It was idle, and missed whatever happened meanwhile.
-        match asking.await {
-            // Where no sentinel answers nobody knows another.
-            Err(failure) if weight(&failure) == 0 => Ok(master),
-            outcome => outcome,
-        }
+        asking.await
     }
 
     fn find(&self) -> impl Future<Output = Outcome<Arc<Node>>> + use<> {
@@ -116,23 +116,30 @@ impl Sentinel {
 }
 
 impl Shared {
-    /// Asks the sentinels, and the master that they name.
+    /// Asks the sentinels, and the master that they name, but not at once where they just were asked.
     async fn find(&self) -> Outcome<Arc<Node>> {
+        if self.looked.load(Ordering::Relaxed) > 0 {
+            sleep(LEAST_PAUSE.saturating_sub(self.age())).await;
+        }
         let outcome = self.look().await;
-        self.looked.store(self.now(), Ordering::Relaxed);
+        self.looked.store(self.now().max(1), Ordering::Relaxed);
         outcome
     }
 
     async fn look(&self) -> Outcome<Arc<Node>> {
         let known = self.current().clone();
         let reasons = known.as_ref().map(|known| known.doubt().reasons());
-        let named = vote::master(&self.sentinels, &self.name, self.patience).await?;
+        let named = match vote::master(&self.sentinels, &self.name, self.patience).await {
+            Ok(named) => named,
+            // Nobody knows another.
+            Err(failure) => return known.filter(is_sure).ok_or(failure),
+        };
         let mut outcome = Err(Failure::again("the sentinels name no master"));
         for host in named {
             let address = Address::Tcp(host);
             let known = known.as_ref().filter(|known| *known.address() == address);
             outcome = match known {
-                Some(known) if !known.doubt().is_raised() => Ok(Arc::clone(known)),
+                Some(known) if is_sure(known) => Ok(Arc::clone(known)),
                 Some(known) => self.asked(Arc::clone(known)).await,
                 None => self.asked(Arc::new(Node::new(&self.terms, address))).await,
             };
@@ -183,6 +190,10 @@ impl Shared {
     fn current(&self) -> MutexGuard<'_, Option<Arc<Node>>> {
         self.master.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn is_sure(master: &Arc<Node>) -> bool {
+    !master.doubt().is_raised()
 }
 
 /// A master that cannot be reached is replaced before long.

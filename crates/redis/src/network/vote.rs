@@ -6,11 +6,12 @@ use std::time::Duration;
 use futures::StreamExt;
 use futures::stream::FuturesUnordered;
 use redis::Value;
-use tokenkeep_backend::{Cause, Failure, Outcome};
+use tokenkeep_backend::{Failure, Outcome};
 use tokenkeep_core::ErrorKind;
 use tokio::time::{Instant, timeout_at};
 
 use super::node::Node;
+use super::verdict::verdict;
 use crate::options::Host;
 
 /// How long the other sentinels are waited for once one has answered, unless most of them agree before.
@@ -21,7 +22,8 @@ const GRACE: Duration = Duration::from_millis(300);
 ///
 /// # Errors
 ///
-/// `Unavailable` where none answers; `Config` where none that does knows this name.
+/// `Unavailable` where none that answers names one; `Config` where most say that they know no such name, or
+/// that the account cannot work.
 pub(super) async fn master(
     sentinels: &[Node],
     name: &str,
@@ -32,7 +34,7 @@ pub(super) async fn master(
         .map(|sentinel| named(sentinel, name, patience))
         .collect();
     let mut votes: Vec<(Host, usize)> = Vec::new();
-    let mut worst = Failure::refused(ErrorKind::Unavailable, "no sentinel answers");
+    let mut failures = Vec::new();
     let mut end = Instant::now() + 2 * patience;
     while let Ok(Some(answer)) = timeout_at(end, asked.next()).await {
         match answer {
@@ -45,15 +47,15 @@ pub(super) async fn master(
                     return Ok(vec![host]);
                 }
             }
-            Err(failure) if weight(&failure) >= weight(&worst) => worst = failure,
-            Err(_) => {}
+            Err(failure) => failures.push(failure),
         }
     }
     votes.sort_by_key(|(_, count)| Reverse(*count));
-    match votes.is_empty() {
-        true => Err(worst),
-        false => Ok(votes.into_iter().map(|(host, _)| host).collect()),
+    if votes.is_empty() {
+        let nobody = || Failure::refused(ErrorKind::Unavailable, "no sentinel answers");
+        return Err(verdict(sentinels.len(), failures).unwrap_or_else(nobody));
     }
+    Ok(votes.into_iter().map(|(host, _)| host).collect())
 }
 
 /// Notes a vote, and gives how many the same has.
@@ -74,23 +76,12 @@ async fn named(sentinel: &Node, name: &str, patience: Duration) -> Outcome<Host>
     host(&answer).ok_or_else(|| {
         sentinel.named(match answer {
             Value::Nil => {
-                let problem =
-                    format!("it knows no master {name}, nor do the other sentinels that answer");
+                let problem = format!("it knows no master {name}");
                 Failure::refused(ErrorKind::Config, problem)
             }
             _ => Failure::refused(ErrorKind::Unavailable, "what answers is no sentinel"),
         })
     })
-}
-
-/// How much one sentinel's answer says beside another's: one that has a master to be waited for most,
-/// one that cannot be asked least.
-pub(super) const fn weight(failure: &Failure) -> u8 {
-    match failure.cause {
-        Cause::Again => 2,
-        Cause::Refused(ErrorKind::Unavailable) | Cause::Lost => 0,
-        Cause::Refused(_) => 1,
-    }
 }
 
 /// The host and the port that a sentinel names, if it names any.

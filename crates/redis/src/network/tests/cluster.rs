@@ -7,7 +7,7 @@ use tokenkeep_core::{ErrorKind, SystemClock};
 use tokenkeep_testkit::{Cluster, Server, Settings, require_or_tell};
 
 use super::support::{
-    LONG, assert_config, cluster_options, open, options, redis, refusal, unavailable,
+    LONG, assert_config, calls, cluster_options, open, options, redis, refusal, unavailable,
     without_account,
 };
 use crate::network::Network;
@@ -268,4 +268,32 @@ async fn a_cluster_that_lacks_a_master_is_opened_all_the_same() {
     frozen.thaw();
     killed.kill().unwrap();
     assert_eq!(open(&options).await.count(&key, LONG).await.unwrap(), 2);
+}
+
+/// Calls that each find a master gone do not each ask the others who took over.
+#[tokio::test]
+async fn a_cluster_is_not_flooded_while_a_master_is_gone() {
+    let settings = Settings::new()
+        .patient()
+        .with_option("cluster-require-full-coverage", "no");
+    let Some(cluster) = require_or_tell(Cluster::redis(3, 0, &settings)) else {
+        return;
+    };
+    let mut options = cluster_options(&cluster);
+    options.replicas = Some(0);
+    let network = open(&options).await;
+    let [killed, others @ ..] = cluster.nodes() else {
+        panic!("three nodes");
+    };
+    let key = key_of(&cluster, killed);
+    network.count(&key, LONG).await.unwrap();
+    killed.kill().unwrap();
+    let asked = || others.iter().map(|node| calls(node, "cluster|slots")).max();
+    let (before, began) = (asked().unwrap(), Instant::now());
+    let reads = (0..16).map(|_| network.get(&key, 2 * SECOND));
+    let outcomes = futures::future::join_all(reads).await;
+    assert!(outcomes.iter().all(Result::is_err));
+    let most = began.elapsed().as_millis() / 100 + 10;
+    let asked = asked().unwrap() - before;
+    assert!(u128::from(asked) < most, "{asked} times, not {most}");
 }

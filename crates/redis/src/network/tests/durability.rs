@@ -10,7 +10,7 @@ use tokenkeep_core::ErrorKind;
 use tokenkeep_testkit::{SentinelSet, Server, Settings, require_or_tell};
 
 use super::support::{
-    LONG, assert_config, connections, host, open, options, redis, sentinel_options, text,
+    LONG, assert_config, calls, connections, host, open, options, redis, sentinel_options, text,
 };
 use crate::network::acknowledgement::Acknowledgement;
 use crate::network::dial::Dialer;
@@ -111,16 +111,6 @@ async fn writes_wait_for_the_disk_and_reads_do_not() {
         .unwrap();
     let failure = network.count("a", LONG).await.unwrap_err();
     assert_eq!(failure.cause, Cause::Lost, "{}", failure.message);
-}
-
-/// How often a server was asked this.
-fn calls(server: &Server, command: &str) -> u32 {
-    let all = server.command(&["INFO", "commandstats"]).unwrap();
-    let begin = format!("cmdstat_{command}:calls=");
-    let count = all
-        .lines()
-        .find_map(|line| line.strip_prefix(&begin)?.split(',').next());
-    count.map_or(0, |count| count.parse().unwrap())
 }
 
 #[tokio::test]

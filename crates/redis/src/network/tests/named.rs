@@ -107,7 +107,8 @@ async fn a_master_that_is_none_yet() {
     let (name, port) = (other.host(), other.port().to_string());
     master.command(&["REPLICAOF", name, &port]).unwrap();
     let mut options = sentinel_options(&set);
-    options.timeout = 2 * SECOND;
+    // With more no server would be waited for any longer.
+    options.timeout = 8 * SECOND;
     let error = refusal(&options).await;
     assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
     let text = error.to_string();

@@ -8,7 +8,7 @@ use tokenkeep_testkit::{SentinelSet, Settings, require_or_tell};
 use zeroize::Zeroizing;
 
 use super::support::{
-    LONG, assert_config, open, refusal, sentinel_options, text, unavailable, without_account,
+    LONG, assert_config, calls, open, refusal, sentinel_options, text, unavailable, without_account,
 };
 use crate::network::Network;
 use crate::options::{RedisOptions, Servers};
@@ -124,6 +124,51 @@ async fn without_sentinels_the_master_that_is_known_serves_on() {
     while began.elapsed() < 3 * SECOND {
         network.count("a", LONG).await.unwrap();
     }
+}
+
+/// It may have lost its file, and says nothing of what the others, which are silent, would say.
+#[tokio::test]
+async fn one_sentinel_that_knows_no_master_decides_nothing() {
+    let Some(set) = set() else { return };
+    let options = sentinel_options(&set);
+    let idle = open(&options).await;
+    let network = open(&options).await;
+    let [first, others @ ..] = set.sentinels() else {
+        panic!("three sentinels");
+    };
+    for sentinel in others {
+        sentinel.kill().unwrap();
+    }
+    first
+        .command(&["SENTINEL", "REMOVE", set.master_name()])
+        .unwrap();
+    let began = Instant::now();
+    while began.elapsed() < 3 * SECOND {
+        network.count("a", LONG).await.unwrap();
+    }
+    idle.count("a", LONG).await.unwrap();
+    let error = refusal(&options).await;
+    assert_eq!(error.kind(), ErrorKind::Unavailable, "{error}");
+    assert!(error.to_string().contains("knows no master"), "{error}");
+}
+
+/// Writes that each find it gone do not each ask.
+#[tokio::test]
+async fn sentinels_are_not_flooded_while_the_master_is_gone() {
+    let Some(set) = require_or_tell(SentinelSet::redis(&Settings::new().patient())) else {
+        return;
+    };
+    let network = open(&sentinel_options(&set)).await;
+    set.kill_master().unwrap();
+    let sentinel = &set.sentinels()[0];
+    let asked = || calls(sentinel, "sentinel|get-master-addr-by-name");
+    let (before, began) = (asked(), Instant::now());
+    let writes = (0..16).map(|_| network.count("a", 2 * SECOND));
+    let outcomes = futures::future::join_all(writes).await;
+    assert!(outcomes.iter().all(Result::is_err));
+    let most = began.elapsed().as_millis() / 100 + 10;
+    let asked = asked() - before;
+    assert!(u128::from(asked) < most, "{asked} times, not {most}");
 }
 
 #[tokio::test]

@@ -130,3 +130,13 @@ pub(super) fn connections(server: &Server) -> usize {
     let user = format!("user={}", server.user());
     clients.lines().filter(|line| line.contains(&user)).count()
 }
+
+/// How often a server was asked this.
+pub(super) fn calls(server: &Server, command: &str) -> u32 {
+    let all = server.command(&["INFO", "commandstats"]).unwrap();
+    let begin = format!("cmdstat_{command}:calls=");
+    let count = all
+        .lines()
+        .find_map(|line| line.strip_prefix(&begin)?.split(',').next());
+    count.map_or(0, |count| count.parse().unwrap())
+}
