@@ -1,6 +1,7 @@
 //! The way to the servers: which one a command goes to, and what becomes of it there.
 
 mod acknowledgement;
+mod asked;
 mod cluster;
 mod connection;
 mod dial;

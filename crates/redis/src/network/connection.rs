@@ -49,8 +49,9 @@ impl Connection {
         let (ended, doubt) = (Arc::clone(&has_ended), Arc::clone(doubt));
         let driver = tokio::spawn(async move {
             driver.await;
-            ended.store(true, Ordering::Release);
+            // Whoever finds that it ended finds the doubt, too.
             doubt.raise();
+            ended.store(true, Ordering::Release);
         });
         Ok(Self {
             server: server.into(),

@@ -7,9 +7,9 @@ use std::time::Duration;
 use redis::{Cmd, Pipeline, Value};
 use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome};
 use tokenkeep_core::ErrorKind;
-use tokio::sync::OnceCell;
 
 use super::acknowledgement::Acknowledgement;
+use super::asked::Asked;
 use super::doubt::Doubt;
 use super::durability;
 use super::facts::Facts;
@@ -29,7 +29,7 @@ pub(super) struct Node {
     lanes: Lanes,
     doubt: Arc<Doubt>,
     /// Whether it was found to write to disk as acknowledged writes have to be.
-    is_durable: OnceCell<()>,
+    asked: Asked,
 }
 
 impl Node {
@@ -45,7 +45,7 @@ impl Node {
             terms: Arc::clone(terms),
             links,
             turn: AtomicUsize::new(0),
-            is_durable: OnceCell::new(),
+            asked: Asked::default(),
         }
     }
 
@@ -55,8 +55,11 @@ impl Node {
 
     /// Sends a command and gives its answer; a write's once it is acknowledged.
     pub(super) async fn send(&self, call: &Call, effect: Effect, command: &Cmd) -> Outcome<Answer> {
-        if effect == Effect::Writes && self.terms.is_durable && !self.is_durable.initialized() {
-            self.check_durability(call).await?;
+        if effect == Effect::Writes && self.terms.is_durable {
+            let reasons = self.doubt.reasons();
+            if !self.asked.is_done(reasons) {
+                self.check_durability(call, reasons).await?;
+            }
         }
         let answer = match (effect, self.awaited()) {
             (Effect::Writes, Some(awaited)) => self.lanes.send(call, command, awaited).await,
@@ -66,9 +69,11 @@ impl Node {
     }
 
     /// A server that became a master after the store was opened may write to disk otherwise than those that
-    /// were asked then. Nothing is written to it before it was asked too.
-    async fn check_durability(&self, call: &Call) -> Outcome<()> {
-        let check = self.is_durable.get_or_try_init(|| async {
+    /// were asked then, and so may what stands behind its name after so many reasons for doubt. Nothing is
+    /// written to it before it was asked too.
+    async fn check_durability(&self, call: &Call, reasons: u64) -> Outcome<()> {
+        let asking = self.asked.asking(reasons);
+        let check = asking.get_or_try_init(|| async {
             let facts = Facts::of(self, call).await.map_err(untouched)?;
             match durability::broken_promise(&facts, self.awaited()) {
                 Some(problem) => Err(Failure::refused(ErrorKind::Config, problem)),
@@ -76,6 +81,7 @@ impl Node {
             }
         });
         check.await.map_err(|failure| self.named(failure))?;
+        self.asked.done(reasons);
         call.not_sent();
         Ok(())
     }
@@ -116,8 +122,9 @@ impl Node {
         &self.doubt
     }
 
-    /// Lets the next calls dial anew.
+    /// Lets the next calls dial anew; whoever is found then is asked anew too.
     pub(super) fn forget(&self) {
+        self.doubt.raise();
         for link in &self.links {
             link.forget();
         }

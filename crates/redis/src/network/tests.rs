@@ -10,6 +10,7 @@ mod moving;
 mod named;
 mod opening;
 mod refusals;
+mod replicas;
 mod sentinel;
 mod server;
 mod support;
