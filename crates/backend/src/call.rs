@@ -12,6 +12,9 @@ use crate::{Failure, Outcome};
 /// An endless timeout is as good as a hundred years.
 pub const ENDLESS: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
 
+/// What is told of an answer that did not come; whoever knows which server was asked can add it.
+pub const NO_ANSWER: &str = "the store did not answer in time";
+
 /// One attempt to get an answer from the store.
 ///
 /// Until a connection was had for it, nothing of it can have been applied.
@@ -78,7 +81,7 @@ impl Call {
 
     fn cut_off(&self) -> Failure {
         if self.was_sent.load(Ordering::Relaxed) {
-            return Failure::lost("the store did not answer in time");
+            return Failure::lost(NO_ANSWER);
         }
         let problem = match self.had_connection.load(Ordering::Relaxed) {
             true => "the store did not answer in time; nothing was committed",

@@ -38,7 +38,7 @@ use std::time::Instant;
 
 use futures::FutureExt;
 use redis::{Cmd, Value};
-use tokenkeep_backend::{Call, Cause, Effect, Failure, Outcome, read, write};
+use tokenkeep_backend::{Call, Cause, Effect, Failure, NO_ANSWER, Outcome, read, write};
 use tokenkeep_core::Result;
 
 use self::job::Job;
@@ -160,11 +160,23 @@ impl Network {
         call.sent();
         // The first attempt, nearly always the only one, needs no memory of its own.
         let first = Call::until(call.deadline());
-        match first.bound(self.attempt(&first, job)).await {
+        let outcome = match first.bound(self.attempt(&first, job)).await {
             Err(failure) if is_worth_another(&failure, job.effect, call) => {
                 self.further(call, job).await
             }
             outcome => outcome,
+        };
+        outcome.map_err(|failure| self.named(failure, job.slot))
+    }
+
+    /// A call that was cut off could not be told by the server it waited for which one that is.
+    fn named(&self, failure: Failure, slot: Slot) -> Failure {
+        if *failure.message != *NO_ANSWER {
+            return failure;
+        }
+        match self.servers.known(slot) {
+            Some(node) => node.named(failure),
+            None => failure,
         }
     }
 
@@ -221,7 +233,8 @@ impl Master {
     ) -> Outcome<Value> {
         let inner = Call::until(call.deadline());
         call.sent();
-        let answer = inner.bound(self.0.send(&inner, effect, command)).await?;
+        let answer = inner.bound(self.0.send(&inner, effect, command)).await;
+        let answer = answer.map_err(|failure| self.0.named(failure))?;
         answer.map_err(|error| replies::failure(&error))
     }
 }

@@ -24,8 +24,8 @@ const MAX_PASSES: u32 = 10;
 ///
 /// - A store that is not there is no error.
 /// - Nothing else on the servers is touched, but all their keys are looked through, in steps.
-/// - It waits for disk and replicas as `durability` and `replicas` ask. Servers that cannot offer that, so
-///   that no store on them could be opened, are no obstacle: then it waits for neither.
+/// - It waits neither for disk nor for replicas, whatever `durability` and `replicas` say: what a crash or a
+///   failover brings back can be removed again.
 /// - Handles on the store that are still open find it empty; a write through one of them leaves keys that
 ///   are not removed.
 ///
@@ -59,18 +59,12 @@ async fn remove(options: &RedisOptions) -> Result<()> {
 
 /// The servers, whatever a crash of theirs loses: what is to be removed need not be kept.
 async fn network(options: &RedisOptions) -> Result<Network> {
-    match Network::open(options).await {
-        Err(error) if error.kind() == ErrorKind::Config => {
-            // Whatever else cannot work is refused once more.
-            let undemanding = RedisOptions {
-                durability: Durability::Relaxed,
-                replicas: Some(0),
-                ..options.clone()
-            };
-            Network::open(&undemanding).await
-        }
-        opened => opened,
-    }
+    let undemanding = RedisOptions {
+        durability: Durability::Relaxed,
+        replicas: Some(0),
+        ..options.clone()
+    };
+    Network::open(&undemanding).await
 }
 
 /// Looks through all keys once; gives how many were removed.
@@ -122,4 +116,30 @@ fn scanned(answer: Value) -> Outcome<(Vec<u8>, Vec<Vec<u8>>)> {
     };
     let keys: Result<_, Failure> = keys.into_iter().map(bytes).collect();
     Ok((next, keys?))
+}
+
+#[cfg(test)]
+mod tests {
+    use tokenkeep_testkit::{Cluster, Settings, require_or_tell};
+    use zeroize::Zeroizing;
+
+    use super::*;
+    use crate::options::Host;
+
+    #[tokio::test]
+    async fn what_no_replica_would_hold_is_removed_too() {
+        let settings = Settings::new().patient();
+        let Some(cluster) = require_or_tell(Cluster::redis(1, 0, &settings)) else {
+            return;
+        };
+        let node = &cluster.nodes()[0];
+        let (name, port) = (node.host().to_owned(), node.port());
+        let mut options = RedisOptions::new(Servers::Cluster(vec![Host { name, port }]));
+        options.user = Some(node.user().to_owned());
+        options.password = Some(Zeroizing::new(node.password().to_owned()));
+        options.namespace = "gone".to_owned();
+        node.command(&["SET", "gone:a", "1"]).unwrap();
+        drop_namespace(&options).await.unwrap();
+        assert_eq!(node.command(&["DBSIZE"]).unwrap(), "0");
+    }
 }

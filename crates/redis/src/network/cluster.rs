@@ -110,6 +110,11 @@ impl Cluster {
         }
     }
 
+    /// The owner of a slot as it is known.
+    pub(super) fn known(&self, slot: Slot) -> Option<Arc<Node>> {
+        self.shared.owners().of(slot)
+    }
+
     /// Whether every slot has an owner.
     pub(super) fn owns_all(&self) -> bool {
         self.shared.owners().owns_all()
@@ -155,8 +160,7 @@ impl Cluster {
 
     /// The owner as it is known; one in doubt only if nobody knows another.
     async fn owner(&self, slot: Slot) -> Outcome<Arc<Node>> {
-        let known = self.shared.owners().of(slot);
-        let refreshed = match known {
+        let refreshed = match self.known(slot) {
             Some(owner) if !owner.doubt().is_raised() => return Ok(owner),
             Some(owner) => self
                 .refresh_in_turn()
@@ -167,7 +171,7 @@ impl Cluster {
         };
         let before = refreshed?;
         let none = || Failure::again("no node owns the slot");
-        self.shared.owners().of(slot).or(before).ok_or_else(none)
+        self.known(slot).or(before).ok_or_else(none)
     }
 
     /// Notes who owns a slot, and learns of the others beside.

@@ -93,8 +93,7 @@ impl Sentinel {
 
     /// The master of now: one that is not in doubt, and of which the sentinels were asked a moment ago.
     pub(super) async fn master(&self) -> Outcome<Arc<Node>> {
-        let known = self.shared.current().clone();
-        let Some(master) = known.filter(is_sure) else {
+        let Some(master) = self.known().filter(is_sure) else {
             return self.find().await;
         };
         let age = self.shared.age();
@@ -107,6 +106,11 @@ impl Sentinel {
         }
         // It was idle, and missed whatever happened meanwhile.
         asking.await
+    }
+
+    /// The master as it is known.
+    pub(super) fn known(&self) -> Option<Arc<Node>> {
+        self.shared.current().clone()
     }
 
     fn find(&self) -> impl Future<Output = Outcome<Arc<Node>>> + use<> {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use futures::FutureExt;
 use tokenkeep_backend::{Call, Outcome};
 
+use super::Slot;
 use super::cluster::Cluster;
 use super::job::Job;
 use super::node::Node;
@@ -28,6 +29,15 @@ impl Topology {
             // What is rare for one server would make its every call larger.
             Self::Sentinel(servers) => servers.send(call, job).boxed().await,
             Self::Cluster(servers) => servers.send(call, job).boxed().await,
+        }
+    }
+
+    /// The server that a job of this slot goes to, if it is known.
+    pub(super) fn known(&self, slot: Slot) -> Option<Arc<Node>> {
+        match self {
+            Self::Standalone(server) => Some(Arc::clone(server.node())),
+            Self::Sentinel(servers) => servers.known(),
+            Self::Cluster(servers) => servers.known(slot),
         }
     }
 

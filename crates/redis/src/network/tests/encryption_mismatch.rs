@@ -39,7 +39,7 @@ async fn a_server_without_tls_is_told_from_one_that_is_silent() {
     let Some(server) = redis() else { return };
     let error = refused_soon(options(&server), TlsMode::Require).await;
     let servers = std::slice::from_ref(&server);
-    assert_told(&error, ErrorKind::Config, servers, "without TLS");
+    assert_told(&error, ErrorKind::Config, servers, "and no TLS");
     server.freeze().unwrap();
     let mut options = options(&server);
     options.tls.mode = TlsMode::Require;
@@ -98,7 +98,7 @@ async fn sentinels_without_tls_are_told() {
         return;
     };
     let error = refused_soon(sentinel_options(&set), TlsMode::Require).await;
-    assert_told(&error, ErrorKind::Config, set.sentinels(), "without TLS");
+    assert_told(&error, ErrorKind::Config, set.sentinels(), "and no TLS");
 }
 
 #[tokio::test]
@@ -106,12 +106,7 @@ async fn a_cluster_without_tls_is_told_and_so_is_one_with_it() {
     let settings = Settings::new().patient();
     let with_tls = settings.clone().with_tls();
     for (settings, mode, kind, part) in [
-        (
-            &settings,
-            TlsMode::Require,
-            ErrorKind::Config,
-            "without TLS",
-        ),
+        (&settings, TlsMode::Require, ErrorKind::Config, "and no TLS"),
         (
             &with_tls,
             TlsMode::Disable,

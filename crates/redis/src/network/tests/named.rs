@@ -49,6 +49,27 @@ async fn a_connection_that_breaks() {
 }
 
 #[tokio::test]
+async fn a_server_that_gives_no_answer() {
+    let Some(server) = redis() else { return };
+    let Some(cluster) = require_or_tell(Cluster::redis(1, 0, &Settings::new().patient())) else {
+        return;
+    };
+    let mut on_cluster = cluster_options(&cluster);
+    on_cluster.replicas = Some(0);
+    for (options, server) in [
+        (options(&server), &server),
+        (on_cluster, &cluster.nodes()[0]),
+    ] {
+        let network = open(&options).await;
+        network.count("a", LONG).await.unwrap();
+        server.freeze().unwrap();
+        let failure = network.count("a", SECOND / 4).await.unwrap_err();
+        assert_names(&failure, server, "did not answer in time");
+        server.thaw();
+    }
+}
+
+#[tokio::test]
 async fn a_server_that_cannot_be_used_at_all() {
     let Some(server) = redis() else { return };
     let Some(replica) = redis() else { return };
