@@ -16,7 +16,7 @@ use crate::context::Context;
 pub(crate) const FILES: &[&[Case]] = &[frozen::CASES, stopped::CASES, read_only::CASES];
 
 /// How much longer than its timeout a call may take on a busy machine.
-const SLACK: Duration = Duration::from_secs(20);
+const SLACK: Duration = Duration::from_secs(10);
 
 /// Within what time a call has to end.
 fn bound(ctx: &Context) -> Duration {
