@@ -203,12 +203,14 @@ impl Network {
     }
 }
 
+/// Without time for another what was heard is told.
 fn is_worth_another(failure: &Failure, effect: Effect, call: &Call) -> bool {
-    match failure.cause {
+    let is_open = match failure.cause {
         Cause::Again => true,
-        Cause::Lost => effect == Effect::Reads && Instant::now() < call.deadline(),
+        Cause::Lost => effect == Effect::Reads,
         Cause::Refused(_) => false,
-    }
+    };
+    is_open && Instant::now() < call.deadline()
 }
 
 /// One master, to be asked by itself.
